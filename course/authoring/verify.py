@@ -1,0 +1,87 @@
+"""Prove a lab's checks: right answers pass in every style, the stub is not attempted, every mistake is recognised."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from course.checks.cut import make_stub
+from course.checks.diagnose import judge_answer, judge_object
+from course.checks.exercise import Entry, Exercise, Lab, Question
+from course.checks.report import NOT_ATTEMPTED, RIGHT, WRONG, Report
+from course.checks.session import judge_entry
+
+MIN_MISTAKES, MIN_STYLES = 3, 1
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found about one exercise; problems is empty if its checks are sound."""
+
+    name: str
+    mistakes: int
+    styles: int
+    judgements: int
+    problems: tuple[str, ...]
+
+
+def verify(lab: Lab, seeds: range = range(20), on_judgement: Callable[[], None] = lambda: None) -> Iterator[Proof]:
+    """Judge every reference, style, stub and mistake of a lab with every seed; yield a proof for each exercise."""
+    for entry in lab.entries.values():
+        if isinstance(entry.item, Question):
+            yield _verify_question(entry.item)
+        else:
+            yield _verify_exercise(entry, entry.item, seeds, on_judgement)
+
+
+def judgements_of(lab: Lab, seeds: range) -> int:
+    """Count the judgements that verify will make, for a progress bar."""
+    exercises = [entry.item for entry in lab.entries.values() if isinstance(entry.item, Exercise)]
+    return sum((1 + len(exercise.styles) + len(exercise.mistakes)) * len(seeds) for exercise in exercises)
+
+
+def _verify_exercise(entry: Entry, exercise: Exercise, seeds: range, on_judgement: Callable[[], None]) -> Proof:
+    problems = []
+    if len(exercise.mistakes) < MIN_MISTAKES or len(exercise.styles) < MIN_STYLES:
+        problems.append(f"needs at least {MIN_MISTAKES} mistakes and {MIN_STYLES} style")
+    if not exercise.hints:
+        problems.append("has no hint")
+    stub = make_stub(exercise.reference, exercise.methods)
+    verdict = judge_entry(entry, stub).verdict
+    if verdict != NOT_ATTEMPTED:
+        problems.append(f"the untouched stub is {verdict!r}, not {NOT_ATTEMPTED!r}")
+    judgements = 1
+
+    def judged(candidate: Any, seed: int) -> Report:
+        nonlocal judgements
+        judgements += 1
+        on_judgement()
+        return judge_object(exercise, candidate, seed=seed, points=entry.points)
+
+    for seed in seeds:
+        for name, candidate in {"the reference": exercise.reference, **exercise.styles}.items():
+            report = judged(candidate, seed)
+            if report.verdict != RIGHT:
+                problems.append(f"seed {seed}: {name} is not right:\n{report}")
+        for name, mistake in exercise.mistakes.items():
+            report = judged(mistake.candidate, seed)
+            if report.verdict == RIGHT:
+                problems.append(f"seed {seed}: the mistake {name} passes")
+            elif report.mistake != name:
+                problems.append(
+                    f"seed {seed}: the mistake {name} is taken for {report.mistake or 'no known one'}:\n{report}"
+                )
+    return Proof(exercise.name, len(exercise.mistakes), len(exercise.styles), judgements, tuple(problems))
+
+
+def _verify_question(question: Question) -> Proof:
+    problems = []
+    for option in question.feedback:
+        wanted = RIGHT if option == question.right else WRONG
+        report = judge_answer(question, option)
+        if report.verdict != wanted:
+            problems.append(f"the option {option} is {report.verdict}, not {wanted}")
+        if len(report.message) < 40:
+            problems.append(f"the option {option} has no reasoned feedback")
+    if judge_answer(question, "").verdict != NOT_ATTEMPTED:
+        problems.append("the empty answer is not 'not attempted'")
+    return Proof(question.name, len(question.feedback) - 1, 1, len(question.feedback) + 1, tuple(problems))
