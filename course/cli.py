@@ -1,8 +1,10 @@
 """The command line: course lab | check | build | verify."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -24,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     """Run the command line; what goes wrong is said in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that does not know ✓ still gets its report
     try:
         app()
     except KeyboardInterrupt:
@@ -59,7 +64,8 @@ def check_command(
         chosen = load(lab or submission.lab)
     except (SubmissionError, ValueError) as error:
         _fail(str(error))
-    reports = judge_submission(submission, chosen)
+    with redirect_stdout(sys.stderr):  # what the notebook's own code prints is no part of the answer
+        reports = judge_submission(submission, chosen)
     if as_json:
         print(to_json(submission, chosen, reports))
     else:

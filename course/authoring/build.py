@@ -8,8 +8,6 @@ import builtins
 import hashlib
 import inspect
 import io
-import symtable
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course.authoring.setup_cell import colab_badge, setup_source
-from course.checks.cut import solution_source, stub_source
+from course.checks.cut import global_names, solution_source, stub_source
 from course.checks.exercise import Entry, Exercise, Lab, Question
 from course.labs import lab_source, load, marked_cells
 
@@ -73,7 +71,7 @@ def build(name: str, repository: str = "") -> Built:
     badge = colab_badge(repository, f"notebooks/{name}.ipynb")
     for cells in (student, solution):
         own = cells[setup_at].source
-        cells[setup_at] = _code("\n".join([setup_source(repository), *sorted(imports.hoisted), own]))
+        cells[setup_at] = _code("\n".join([setup_source(repository), *imports.lines(), own]))
         if badge and cells is student:
             cells[0].source = f"{badge}\n\n{cells[0].source}"
     built = Built(_notebook(student), _notebook(solution))
@@ -92,11 +90,11 @@ def with_outputs_of(notebook: NotebookNode, path: Path) -> tuple[NotebookNode, b
         return notebook, False
     try:
         old = nbformat.read(path, as_version=4)
-    except (OSError, ValueError):
+        same = [(c.cell_type, c.source, c.id) for c in old.cells] == [
+            (c.cell_type, c.source, c.id) for c in notebook.cells
+        ] and all(c.execution_count is not None for c in old.cells if c.cell_type == "code")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError):
         return notebook, False
-    same = [(c.cell_type, c.source, c.id) for c in old.cells] == [
-        (c.cell_type, c.source, c.id) for c in notebook.cells
-    ] and all(c.execution_count is not None for c in old.cells if c.cell_type == "code")
     return (old if same else notebook), same
 
 
@@ -136,6 +134,15 @@ class _Imports:
         self.lab = lab
         self.known: dict[str, str] = {}
         self.hoisted: list[str] = []
+
+    def lines(self) -> list[str]:
+        """Return the hoisted imports, one line for each module."""
+        plain = sorted(line for line in self.hoisted if line.startswith("import "))
+        by_module: dict[str, list[str]] = {}
+        for line in sorted(set(self.hoisted) - set(plain)):
+            module, name = line.split(" import ", 1)
+            by_module.setdefault(module, []).append(name)
+        return [*plain, *(f"{module} import {', '.join(names)}" for module, names in sorted(by_module.items()))]
 
     def need(self, exercise: str, source: str, module: ModuleType) -> None:
         """Hoist what the source of an exercise uses of its module, but for other exercises."""
@@ -197,7 +204,7 @@ def _prove(name: str, lab: Lab, built: Built) -> None:
                     exec(compile(cell.source, f"<{label}>", "exec"), namespace)
             except Exception as error:
                 raise BuildError(f"{name}, {kind} notebook: {label} does not run: {error!r}") from error
-            unresolved = [n for n in _globals_of(cell.source) if n not in namespace and not hasattr(builtins, n)]
+            unresolved = [n for n in sorted(global_names(cell.source)) if n not in namespace and not hasattr(builtins, n)]
             if cell is not setup and unresolved:
                 raise BuildError(f"{name}: {label} uses {', '.join(unresolved)}, which no cell before it defines")
         for cell in notebook.cells:
@@ -226,17 +233,6 @@ def _require_parses(name: str, kind: str, source: str) -> None:
         ast.parse(source)
     except SyntaxError as error:
         raise BuildError(f"{name}, {kind} notebook: this cell does not parse ({error}):\n{source}") from None
-
-
-def _globals_of(source: str) -> Iterator[str]:
-    """Yield the global names that a cell reads, in itself and in all its functions and classes."""
-    tables = [symtable.symtable(source, "<cell>", "exec")]
-    while tables:
-        table = tables.pop()
-        tables.extend(table.get_children())
-        for symbol in table.get_symbols():
-            if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
-                yield symbol.get_name()
 
 
 def _amount(number: int, unit: str) -> str:

@@ -75,6 +75,8 @@ def _verify_exercise(entry: Entry, exercise: Exercise, seeds: range, on_judgemen
 
 def _verify_question(question: Question) -> Proof:
     problems = []
+    if question.right not in question.feedback:
+        problems.append(f"the right option {question.right} is none of the options")
     for option in question.feedback:
         wanted = RIGHT if option == question.right else WRONG
         report = judge_answer(question, option)

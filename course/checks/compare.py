@@ -19,8 +19,14 @@ class Difference:
     name: str = ""
 
 
-def first_difference(part: Part, got: Outcome, expected: Outcome) -> Difference | None:
-    """Return the first thing in which an outcome differs from the expected one, or None if it agrees."""
+STRUCTURE = ("type", "shape", "dtype")
+
+
+def first_difference(part: Part, got: Outcome, expected: Outcome, *, structure_only: bool = False) -> Difference | None:
+    """Return the first thing in which an outcome differs from the expected one, or None if it agrees.
+
+    structure_only: leave the values out, and compare types, shapes and dtypes.
+    """
     if got.failure:
         return Difference("failure", f"{got.failure.name}: {got.failure.message}")
     if got.edited:
@@ -32,7 +38,7 @@ def first_difference(part: Part, got: Outcome, expected: Outcome) -> Difference 
         )
     for name, wanted in expected.answers.items():
         difference = _difference(name, got.answers.get(name, Other("nothing", "")), wanted, *part.tolerance_of(name))
-        if difference:
+        if difference and (difference.kind in STRUCTURE or not structure_only):
             return difference
     return None
 
@@ -50,7 +56,7 @@ def agree(part: Part, one: Outcome, other: Outcome) -> bool:
 def viewed(part: Part, outcome: Outcome, case: Case) -> Outcome:
     """Return the outcome as the part compares it: the statistics of its answers, where the part has a view.
 
-    Answers that the view cannot read (a wrong type, a wrong shape) stay as they came: the comparison will name them.
+    Answers that the view cannot read (a wrong type, a wrong shape) stay as they came.
     """
     if part.view is None or outcome.failure:
         return outcome

@@ -4,6 +4,7 @@ import ast
 import inspect
 import linecache
 import re
+import symtable
 import textwrap
 import types
 from collections.abc import Sequence
@@ -49,6 +50,20 @@ def is_stub(candidate: Any, reference: Any, methods: Sequence[str] = ()) -> bool
     return all(_tree_of(written) in (_bare(node), ast.dump(node.body[-1])) for written, node in pairs)
 
 
+def global_names(source: str) -> set[str]:
+    """List the global names that a source reads, in itself and in all its functions and classes."""
+    tables, found = [symtable.symtable(source, "<cell>", "exec")], set()
+    while tables:
+        table = tables.pop()
+        tables.extend(table.get_children())
+        found |= {
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")
+        }
+    return found
+
+
 def left_over_todo(source: str) -> bool:
     """Say whether a source still holds the stub's raise."""
     return re.search(r"raise NotImplementedError\(.TODO ", source) is not None
@@ -81,8 +96,8 @@ def _comments(nodes: Sequence[FunctionNode], todo: Sequence[str]) -> dict[str, l
 def _solution_lines(node: FunctionNode, lines: Sequence[str]) -> tuple[int, int]:
     """Find the first and last line (from 1) of what is cut."""
     assert node.end_lineno is not None
-    marked = {mark: [n for n in range(node.lineno, node.end_lineno + 2) if lines[n - 1 : n] and lines[n - 1].strip() == mark]
-              for mark in (BEGIN, END)}  # fmt: skip
+    last = _with_comments(node, lines)
+    marked = {mark: [n for n in range(node.lineno, last + 1) if lines[n - 1].strip() == mark] for mark in (BEGIN, END)}
     if marked[BEGIN] or marked[END]:
         if len(marked[BEGIN]) != 1 or len(marked[END]) != 1 or marked[BEGIN] > marked[END]:
             raise ValueError(f"{node.name} needs one '{BEGIN}' and after it one '{END}'")
@@ -90,7 +105,30 @@ def _solution_lines(node: FunctionNode, lines: Sequence[str]) -> tuple[int, int]
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     if not body:
         raise ValueError(f"{node.name} has no body to cut")
-    return body[0].lineno, node.end_lineno
+    first = min(part.lineno for part in (body[0], *getattr(body[0], "decorator_list", ())))
+    if lines[first - 1][: body[0].col_offset].strip():
+        raise ValueError(f"{node.name} has no line of its own for its body")
+    docstring = (node.body[0].end_lineno or 0) if len(body) < len(node.body) else 0
+    return _outermost_comment(lines, range(first - 1, max(node.lineno, docstring), -1), node.col_offset) or first, last
+
+
+def _with_comments(node: FunctionNode, lines: Sequence[str]) -> int:
+    """Find a function's last line, with the comments that stand below its last statement and as deep."""
+    assert node.end_lineno is not None
+    below = range(node.end_lineno + 1, len(lines) + 1)
+    return _outermost_comment(lines, below, node.col_offset) or node.end_lineno
+
+
+def _outermost_comment(lines: Sequence[str], numbers: range, column: int) -> int | None:
+    """Walk over comments deeper than the column, and empty lines; return the number of the last comment, if any."""
+    found = None
+    for number in numbers:
+        text = lines[number - 1].lstrip()
+        if text.startswith("#") and len(lines[number - 1]) - len(text) > column:
+            found = number
+        elif text:
+            break
+    return found
 
 
 def _tree_of(function: Any) -> str | None:

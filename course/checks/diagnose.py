@@ -86,16 +86,20 @@ class _Trials:
         generator = torch.Generator().manual_seed(seed)
         self.cases = [(seed + i, case) for i, case in enumerate(part.cases(generator))]
         self.got = self._answers(with_fakes=True)
+        self.seen = [self._viewed(i, got) for i, got in enumerate(self.got)]
         self.verdict, self.problem = self._judge()
 
     def explained_by(self, candidate: Any) -> bool:
         """Say whether the answers are those of another candidate, in every case."""
-        return all(agree(self.part, got, self._expected(candidate, i, got)) for i, got in enumerate(self.got))
+        return all(
+            agree(self.part, self.seen[i], self._viewed(i, self._expected(candidate, i, got)))
+            for i, got in enumerate(self.got)
+        )
 
     def _answers(self, with_fakes: bool) -> list[Outcome]:
         got = []
         for case_seed, case in self.cases:
-            got.append(viewed(self.part, self.ask(self.part, case, case_seed, with_fakes), case))
+            got.append(self.ask(self.part, case, case_seed, with_fakes))
             if got[-1].failure:
                 break
         return got
@@ -106,34 +110,44 @@ class _Trials:
             if failure.name.split(".")[0] == self.reference.__name__:
                 return NOT_ATTEMPTED, ""
             return BLOCKED, f"It calls `{failure.name}`, which is not written yet."
-        if failure:
-            where = f" ({failure.line})" if failure.line else ""
-            if failure.kind == "timeout":
-                return TIMEOUT, f"It was {failure.message}{where}."
-            return ERROR, f"{failure.name}: {failure.message}{where}"
+        where = f" ({failure.line})" if failure and failure.line else ""
+        if failure and failure.kind == "timeout":
+            return TIMEOUT, f"It was {failure.message}{where}."
         difference = self._difference(self.got)
         if difference is None:
             return RIGHT, ""
-        used = sorted(self.got[0].used)
-        # A candidate may mix its own formula with an earlier exercise that it calls: right, if it is right without fakes.
+        used = sorted(set().union(*(got.used for got in self.got)))
+        # A candidate may mix its own formula with an earlier exercise that it calls, or call one in a way that only its
+        # own understands: right, if it is right without fakes.
         if used and self._difference(self._answers(with_fakes=False)) is None:
             return RIGHT, ""
+        if failure:
+            return ERROR, f"{failure.name}: {failure.message}{where}"
         note = f" (During a check a stand-in takes the place of your {', '.join(f'`{name}`' for name in used)}.)"
         return WRONG, difference.text + (note if used and difference.kind == "value" else "")
 
     def _difference(self, outcomes: list[Outcome]) -> Difference | None:
         """Return where the answers first part from what was expected."""
         for i, got in enumerate(outcomes):
-            difference = first_difference(self.part, got, self._expected(self.reference, i, got))
+            expected = self._expected(self.reference, i, got)
+            if expected.failure:
+                raise RuntimeError(f"the reference of {self.reference.__name__} fails: {expected.failure.message}")
+            difference = first_difference(self.part, got, expected, structure_only=True)
+            difference = difference or first_difference(self.part, self._viewed(i, got), self._viewed(i, expected))
             if difference:
                 return difference
         return None
+
+    def _viewed(self, index: int, outcome: Outcome) -> Outcome:
+        return viewed(self.part, outcome, self.cases[index][1])
 
     def _expected(self, candidate: Any, index: int, got: Outcome) -> Outcome:
         """Return what another candidate answers to a case, with the fakes that the student's code used."""
         case_seed, case = self.cases[index]
         outcome = run(candidate, self.part.probe, case, seed=case_seed, fakes=got.used, device=self.device)
-        return viewed(self.part, outcome, case)
+        if outcome.failure and outcome.failure.kind == "timeout":
+            raise KeyboardInterrupt  # it hit our own code, not the student's: no verdict
+        return outcome
 
 
 def _overall(verdicts: list[str]) -> str:

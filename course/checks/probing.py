@@ -75,7 +75,7 @@ def run(
         except KeyboardInterrupt as stop:
             text = f"still running after {time.monotonic() - started:.0f} s, then stopped"
             return Outcome(failure=Failure("timeout", "", text, _students_line(stop, candidate)), used=frozenset(used))
-        except (Exception, SystemExit) as error:  # whatever a student's code raises is an answer, never our crash
+        except BaseException as error:  # whatever a student's code raises is an answer, never our crash
             return Outcome(failure=_failure(error, candidate), used=frozenset(used))
     answers = {name: _answer(value) for name, value in seen.items()}
     edited = tuple(name for name, value in before.items() if not _identical(value, given[name]))
@@ -159,10 +159,10 @@ def _stand_ins(candidate: Any, fakes: Mapping[str, Callable[..., Any]]) -> Itera
 
 
 def _failure(error: BaseException, candidate: Any) -> Failure:
-    todo = TODO.match(str(error)) if isinstance(error, NotImplementedError) else None
+    todo = TODO.match(text_of(error, str)) if isinstance(error, NotImplementedError) else None
     if todo:
-        return Failure("todo", todo[1], str(error))
-    message = str(error).strip() or "(no message)"
+        return Failure("todo", todo[1], todo.string)
+    message = text_of(error, str).strip() or "(no message)"
     return Failure("error", type(error).__name__, message[:500], _students_line(error, candidate))
 
 
@@ -185,15 +185,22 @@ def _on(device: torch.device | str, value: Any) -> Any:
 
 
 def _answer(value: Any) -> Answer:
-    if type(value) in (Tensor, torch.nn.Parameter):
-        return value.detach().to("cpu", copy=True)
-    if type(value) in (bool, int, float):
-        return float(value)
     try:
-        text = repr(value)
-    except Exception:  # a student's __repr__ may do anything
-        text = "(its repr fails)"
-    return Other(type(value).__name__, text[:200])
+        if type(value) in (Tensor, torch.nn.Parameter) and value.layout == torch.strided:
+            return value.detach().to("cpu", copy=True)
+        if type(value) in (bool, int, float) or isinstance(value, float):  # numpy's float64 is a Python float
+            return float(value)
+    except Exception:  # a tensor without data, an integer beyond all floats
+        pass
+    return Other(type(value).__name__, text_of(value, repr)[:200])
+
+
+def text_of(thing: Any, how: Callable[[Any], str]) -> str:
+    """Return a text by str or repr that can be written anywhere; what a student's __str__ or __repr__ raises is let go."""
+    try:
+        return how(thing).encode(errors="backslashreplace").decode()
+    except BaseException:
+        return f"(its {how.__name__} fails)"
 
 
 def _identical(before: Tensor, after: Any) -> bool:

@@ -7,13 +7,16 @@ import ast
 import builtins
 import json
 import linecache
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from course.checks.cut import global_names
 from course.checks.exercise import Lab
+from course.checks.probing import text_of
 from course.checks.report import ERROR, MISSING, Report
 from course.checks.session import judge_entry
 
@@ -56,8 +59,12 @@ def read(path: Path) -> Submission:
     return Submission(path, cells, _lab_of(cells))
 
 
-def define(submission: Submission) -> Definitions:
-    """Run a submission's imports, definitions, and the assignments that these need, in the order of the notebook."""
+def define(submission: Submission, wanted: Iterable[str]) -> Definitions:
+    """Run a submission's imports and definitions, in the order of the notebook, and what gives wanted names their values.
+
+    That is followed by name: the assignments of wanted names, of the names that these and the definitions of wanted names
+    read, and so on. Nothing else is run.
+    """
     trees, found = [], Definitions({"__name__": "__main__", "__builtins__": builtins})
     for number, source in enumerate(submission.cells, start=1):
         file = f"<cell {number}>"
@@ -69,7 +76,7 @@ def define(submission: Submission) -> Definitions:
             found.failures.update(dict.fromkeys(_names_said(source), message))
             continue
         linecache.cache[file] = (len(plain), None, plain.splitlines(keepends=True), file)
-    needed = _needed_names([tree for _, tree in trees])
+    needed = _needed_names([tree for _, tree in trees], wanted)
     for file, tree in trees:
         for statement in tree.body:
             if _is_definition(statement) or (_bound_names(statement) & needed and not _calls_notebook(statement)):
@@ -79,7 +86,7 @@ def define(submission: Submission) -> Definitions:
 
 def judge_submission(submission: Submission, lab: Lab) -> list[Report]:
     """Judge every exercise of a lab as a submission defines it."""
-    found = define(submission)
+    found = define(submission, lab.entries)
     reports = []
     for name, entry in lab.entries.items():
         if name in found.failures:
@@ -112,11 +119,12 @@ def to_json(submission: Submission, lab: Lab, reports: list[Report]) -> str:
 
 
 def _run(statement: ast.stmt, file: str, found: Definitions) -> None:
-    code = compile(ast.Module([statement], type_ignores=[]), file, "exec")
     try:
-        exec(code, found.namespace)
-    except (Exception, SystemExit) as error:  # a student's cell may raise anything; its names get that said
-        message = f"Its cell stops with {type(error).__name__}: {str(error)[:300]}"
+        exec(compile(ast.Module([statement], type_ignores=[]), file, "exec"), found.namespace)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a student's cell may raise anything; its names get that said
+        message = f"Its cell stops with {type(error).__name__}: {text_of(error, str)[:300]}"
         found.failures.update(dict.fromkeys(_bound_names(statement), message))
     else:
         for name in _bound_names(statement):
@@ -138,12 +146,19 @@ def _lab_of(cells: tuple[str, ...]) -> str:
 
 
 def _without_magics(source: str) -> str:
-    """Blank out the lines that only a notebook understands: %magics, !commands, and questions with a trailing ?."""
+    """Blank out the lines that only a notebook understands: %magics, !commands, and questions with a trailing ?.
+
+    A cell that is Python as it stands is left alone: such a line may belong to a string or to an expression.
+    """
     lines = source.splitlines()
     if lines and lines[0].lstrip().startswith("%%"):
         return ""
-    magic = ("%", "!", "?")
-    return "\n".join("" if line.lstrip().startswith(magic) or line.rstrip().endswith("?") else line for line in lines)
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        magic = ("%", "!", "?")
+        return "\n".join("" if line.lstrip().startswith(magic) or line.rstrip().endswith("?") else line for line in lines)
+    return source
 
 
 def _is_definition(statement: ast.stmt) -> bool:
@@ -151,47 +166,37 @@ def _is_definition(statement: ast.stmt) -> bool:
 
 
 def _bound_names(statement: ast.stmt) -> set[str]:
-    """List the names that a top-level statement binds."""
+    """List the names that a top-level statement binds, or whose attributes and items it sets."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {statement.name}
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return {alias.asname or alias.name.split(".")[0] for alias in statement.names}
     if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+    if isinstance(statement, (ast.If, ast.Try)):
+        handled = [inner for handler in getattr(statement, "handlers", ()) for inner in handler.body]
+        inside = [*statement.body, *handled, *statement.orelse, *getattr(statement, "finalbody", ())]
+        return set().union(*map(_bound_names, inside))
     return set()
 
 
-def _needed_names(trees: list[ast.Module]) -> set[str]:
-    """Follow the names that definitions read, through the assignments that give them, as far as it goes."""
-    statements = [statement for tree in trees for statement in tree.body]
-    needed = {name for tree in trees for name in _answers_in(tree)}
-    for statement in statements:
-        if _is_definition(statement):
-            needed |= _names_read(statement)
+def _needed_names(trees: list[ast.Module], wanted: Iterable[str]) -> set[str]:
+    """Follow the wanted names through the statements that bind them and what those read, as far as it goes."""
+    statements = [(_bound_names(statement), _names_read(statement)) for tree in trees for statement in tree.body]
+    needed = set(wanted)
     while True:
-        more = {
-            name
-            for statement in statements
-            if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and _bound_names(statement) & needed
-            for name in _names_read(statement)
-        }
+        more = {name for bound, read in statements if bound & needed for name in read}
         if more <= needed:
             return needed
         needed |= more
 
 
-def _answers_in(tree: ast.Module) -> set[str]:
-    """List the names that a cell gives a plain constant: answers to questions are among them."""
-    return {
-        name
-        for statement in tree.body
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
-        for name in _bound_names(statement)
-    }
-
-
-def _names_read(node: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+def _names_read(statement: ast.stmt) -> set[str]:
+    try:
+        return global_names(ast.unparse(statement))
+    except (SyntaxError, ValueError, RecursionError):  # running it will say so
+        return set()
 
 
 def _calls_notebook(statement: ast.stmt) -> bool:

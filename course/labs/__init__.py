@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
@@ -40,7 +41,7 @@ def lab_source(name: str) -> str:
 
 def lab_title(source: str) -> str:
     """Return a lab's title: the first heading of its source. Raises ValueError if it has none."""
-    found = _TITLE.search(source.split('r"""', 1)[-1])
+    found = _TITLE.search(source.split('r"""', 1)[-1].split('"""', 1)[0])
     if not found:
         raise ValueError("the lab's first markdown cell must begin with a '# title'")
     return found["title"].strip()
@@ -62,11 +63,16 @@ def marked_cells(source: str) -> list[Marked]:
 def load(name: str) -> Lab:
     """Load a lab with its checks. Raises ValueError if there is no such lab, or if its cells and its checks disagree."""
     source = lab_source(name)
-    items: dict[str, Exercise | Question] = {item.name: item for item in import_module(f"{__name__}.{name}.checks").ITEMS}
+    listed: list[Exercise | Question] = import_module(f"{__name__}.{name}.checks").ITEMS
+    items = {item.name: item for item in listed}
     cells = marked_cells(source)
-    if {cell.name for cell in cells} != set(items):
-        odd = {cell.name for cell in cells} ^ set(items)
+    in_cells, in_checks = Counter(cell.name for cell in cells), Counter(item.name for item in listed)
+    odd = (in_cells - in_checks) | (in_checks - in_cells)
+    if odd:
         raise ValueError(f"lab.py and checks.py of {name} disagree about {', '.join(sorted(odd))}")
+    for cell in cells:
+        if not {"points", "minutes"} <= set(cell.options):
+            raise ValueError(f"the cell of {cell.name} in {name} needs points=... and minutes=...")
     entries = {
         cell.name: Entry(
             items[cell.name],

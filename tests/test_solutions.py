@@ -1,0 +1,77 @@
+"""The numbers that a solution notebook prints are checked: nbval passes on it, and fails when one function is wrong."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course.checks.exercise import Exercise
+from course.labs import lab_names, load
+
+ROOT = Path(__file__).parent.parent
+MARK = "# NBVAL_CHECK_OUTPUT"
+# One change to each function of a lab, from right to wrong.
+WRONG = {
+    "lab2_vae": {
+        "reparameterize": ("torch.exp(0.5 * logvar)", "torch.exp(logvar)"),
+        "gaussian_kl": ("- 1 - logvar", "- logvar"),
+        "bernoulli_nll": (".sum(dim=1)", ".mean(dim=1)"),
+        "negative_elbo": ("+ beta *", "- beta *"),
+        "VAE": ("torch.sigmoid(self.decode(z))", "self.decode(z)"),
+        "train_step": ("loss.backward()\n    optimizer.step()", "loss.backward()"),
+        "traverse": ("codes[:, dim] = values", "codes[:, dim] += values"),
+        "mutual_information_gap": ("(first - second)", "first"),
+    },
+}
+CHANGES = [
+    pytest.param(lab, name, *change, id=f"{lab}-{name}") for lab, changes in WRONG.items() for name, change in changes.items()
+]
+
+
+def checked_part(lab: str) -> nbformat.NotebookNode:
+    """A lab's solution, reduced to its set-up, its exercises and the cells whose output is compared."""
+    notebook = nbformat.read(ROOT / "solutions" / f"{lab}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    notebook.cells = [
+        cell for i, cell in enumerate(code) if i == 0 or "nbgrader" in cell.metadata or cell.source.startswith(MARK)
+    ]
+    return notebook
+
+
+def nbval(notebook: nbformat.NotebookNode, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = folder / "solution.ipynb"
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider", str(path)]
+    return subprocess.run(
+        [*command, f"--rootdir={folder}", "-c", os.devnull], capture_output=True, text=True, cwd=folder, timeout=300
+    )
+
+
+def test_every_exercise_has_its_change():
+    for lab in lab_names():
+        exercises = {name for name, entry in load(lab).entries.items() if isinstance(entry.item, Exercise)}
+        assert set(WRONG.get(lab, {})) == exercises
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", sorted(WRONG))
+def test_the_checked_numbers_of_a_solution_hold(lab: str, tmp_path: Path):
+    notebook = checked_part(lab)
+    assert sum(cell.source.startswith(MARK) for cell in notebook.cells) >= 6
+    result = nbval(notebook, tmp_path)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lab", "name", "right", "wrong"), CHANGES)
+def test_a_solution_with_one_function_wrong_fails(lab: str, name: str, right: str, wrong: str, tmp_path: Path):
+    notebook = checked_part(lab)
+    cell = next(cell for cell in notebook.cells if cell.id == name)
+    assert cell.source.count(right) == 1
+    cell.source = cell.source.replace(right, wrong)
+    result = nbval(notebook, tmp_path)
+    assert result.returncode == 1, result.stdout
+    assert "failed" in result.stdout
