@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from PIL import Image
 from torch import Tensor
 
 # Okabe & Ito (2008): eight colours that colour-blind readers can tell apart; without the yellow, which is pale on white.
@@ -24,9 +26,11 @@ def show(fig: Figure, alt: str) -> None:
     if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
         print(f"[figure] {alt}")
     else:
-        file = io.BytesIO()
-        fig.savefig(file, format="png", dpi=100, bbox_inches="tight")
-        png = base64.b64encode(file.getvalue()).decode()
+        drawn, small = io.BytesIO(), io.BytesIO()
+        fig.savefig(drawn, format="png", dpi=100, bbox_inches="tight")
+        # 256 colours are enough for a figure, and make a notebook a third of the size
+        Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
+        png = base64.b64encode(small.getvalue()).decode()
         bundle = {"image/png": png, "text/plain": f"[figure] {alt}"}
         ipython.display.display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
     plt.close(fig)
@@ -50,20 +54,36 @@ def image_rows(rows: Mapping[str, Tensor], title: str, column_titles: Sequence[s
     return fig
 
 
-def latent_planes(planes: Mapping[str, Tensor], factor: Tensor, label: str, title: str) -> Figure:
+def latent_planes(
+    planes: Mapping[str, Tensor], factor: Tensor, label: str, title: str, names: Mapping[int, str] | None = None
+) -> Figure:
     """Scatter the codes of several models side by side, coloured by one factor.
 
-    planes: caption -> codes (N, 2). factor: (N,). A circle of radius 2 shows where N(0, I) has 86 % of its mass.
+    planes: caption -> codes (N, 2). factor: (N,); up to ten different whole numbers are classes, with a legend instead
+    of a colour bar, in which names (number -> word) may say what they are. A circle of radius 2 shows where N(0, I) has
+    86 % of its mass.
     """
-    fig, axes = plt.subplots(1, len(planes), figsize=(3.3 * len(planes) + 0.6, 3.5), squeeze=False, layout="constrained")
+    width = 3.0 * len(planes) + 1.4
+    fig, axes = plt.subplots(1, len(planes), figsize=(width, 3.7), squeeze=False, layout="constrained")
+    factor = factor.cpu().float()
+    classes = factor.unique().tolist() if len(factor.unique()) <= 10 and bool((factor == factor.round()).all()) else []
     for ax, (caption, codes) in zip(axes[0], planes.items(), strict=True):
         z = codes.cpu()
-        points = ax.scatter(z[:, 0], z[:, 1], c=factor.cpu(), s=4, cmap="viridis", rasterized=True)
-        ax.add_patch(plt.Circle((0, 0), 2, fill=False, color="black", linestyle="--", linewidth=1.2))
+        if not classes:
+            points = ax.scatter(z[:, 0], z[:, 1], c=factor, s=4, cmap="viridis", rasterized=True)
+        for i, number in enumerate(classes):
+            style = {"color": COLOURS[i % 7], "marker": MARKERS[(i + i // 7) % 7]}
+            name = (names or {}).get(int(number), f"{number:g}")
+            ax.scatter(*z[factor == number].T, s=7, linewidths=0, label=name, rasterized=True, **style)
+        ax.add_patch(Circle((0, 0), 2, fill=False, color="black", linestyle="--", linewidth=1.2))
         reach = 1.05 * max(2.2, float(z.abs().max()))
         ax.set(title=caption, xlabel="$z_1$", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes[0, 0].set_ylabel("$z_2$")
-    fig.colorbar(points, ax=axes[0].tolist(), label=label, shrink=0.85)
+    if classes:
+        handles, texts = axes[0, 0].get_legend_handles_labels()
+        fig.legend(handles, texts, title=label, loc="outside right center", frameon=False, markerscale=2.5)
+    else:
+        fig.colorbar(points, ax=axes[0].tolist(), label=label, shrink=0.85)
     fig.suptitle(title)
     return fig
 

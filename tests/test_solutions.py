@@ -27,7 +27,9 @@ WRONG = {
     },
 }
 CHANGES = [
-    pytest.param(lab, name, *change, id=f"{lab}-{name}") for lab, changes in WRONG.items() for name, change in changes.items()
+    pytest.param(lab, name, *change, id=f"{lab}-{name}")
+    for lab, changes in WRONG.items()
+    for name, change in changes.items()
 ]
 
 
@@ -44,7 +46,17 @@ def checked_part(lab: str) -> nbformat.NotebookNode:
 def nbval(notebook: nbformat.NotebookNode, folder: Path) -> subprocess.CompletedProcess[str]:
     path = folder / "solution.ipynb"
     nbformat.write(notebook, path)
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval-lax",
+        "--nbval-current-env",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        str(path),
+    ]
     return subprocess.run(
         [*command, f"--rootdir={folder}", "-c", os.devnull], capture_output=True, text=True, cwd=folder, timeout=300
     )

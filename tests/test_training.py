@@ -167,8 +167,8 @@ def test_a_checkpoint_of_another_run_or_model_is_refused(tmp_path):
     fit(step, DATA, 5, state=state, checkpoint=tmp_path / "run", device=CPU, progress=False)
     with pytest.raises(ValueError, match="another run"):
         fit(step, DATA, 6, state=state, checkpoint=tmp_path / "run", device=CPU, progress=False)
+    other = {"model": nn.Linear(3, 3), "optimizer": state["optimizer"]}
     with pytest.raises(ValueError, match="does not fit this model"):
-        other = {"model": nn.Linear(3, 3), "optimizer": state["optimizer"]}
         fit(step, DATA, 5, state=other, checkpoint=tmp_path / "run", device=CPU, progress=False)
 
 

@@ -95,5 +95,5 @@ def start(name: str) -> None:
     minutes = sum(entry.minutes for entry in entries)
     print(
         f"{session.lab.title}: {len(entries)} exercises, {sum(entry.points for entry in entries)} points, "
-        f"about {minutes} minutes of your own work. Models train on: {pick_device().type}."
+        f"about {minutes} minutes. Models train on: {pick_device().type}."
     )

@@ -52,12 +52,13 @@ def server(folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=",
-        f"--notebook-dir={folder}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=", "--LabApp.check_for_updates_class="
-        "jupyterlab.NeverCheckForUpdate",
-    ]  # fmt: skip
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(folder / ".config"), "JUPYTERLAB_SETTINGS_DIR": str(folder / ".s")}
+    options = ["--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=", f"--notebook-dir={folder}"]
+    command = [sys.executable, "-m", "jupyterlab", *options, "--LabApp.expose_app_in_browser=True"]
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / ".s"),
+    }
     log = (folder / "server.log").open("w")
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     address = f"http://127.0.0.1:{port}"
@@ -99,7 +100,8 @@ def run_all(server: str, name: str, picture: Path) -> list[str]:
         )
         page.wait_for_timeout(500)
         outputs = page.eval_on_selector_all(
-            ".jp-CodeCell", "cells => cells.map(c => (c.querySelector('.jp-OutputArea-output') || {innerText: ''}).innerText)"
+            ".jp-CodeCell",
+            "cells => cells.map(c => (c.querySelector('.jp-OutputArea-output') || {innerText: ''}).innerText)",
         )
         page.screenshot(path=picture)
         browser.close()

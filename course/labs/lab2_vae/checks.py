@@ -1085,12 +1085,18 @@ QUESTIONS = [
         "answer_kl_sign",
         right="c",
         feedback={
-            "a": "Try μ = 0, σ = 1, where the KL is 0: the slide gives −½ (1 + 0 − 1 − 0) = 0, well and good. Now μ = 3: it gives "
-            "−4.5, but a KL divergence is never negative.",
-            "b": "Without the minus it would be ½ Σ (σ + μ² − 1 − log σ). Try μ = 0, σ = 2: that gives 0.15, but drawing from the "
-            "cloud and averaging log q − log p gives 0.81. What must be squared?",
-            "c": "Yes. The KL is +½ Σ (σ² + μ² − 1 − log σ²). The minus belongs to the other way to write it, "
-            "−½ Σ (1 + log σ² − μ² − σ²).",
+            "a": (
+                "Try μ = 0, σ = 1, where the KL is 0: the slide gives −½ (1 + 0 − 1 − 0) = 0, well and good. Now μ = "
+                "3: it gives −4.5, but a KL divergence is never negative."
+            ),
+            "b": (
+                "Without the minus it would be ½ Σ (σ + μ² − 1 − log σ). Try μ = 0, σ = 2: that gives 0.15, but "
+                "drawing from the cloud and averaging log q − log p gives 0.81. What must be squared?"
+            ),
+            "c": (
+                "Yes. The KL is +½ Σ (σ² + μ² − 1 − log σ²). The minus belongs to the other way to write it, −½ Σ (1 "
+                "+ log σ² − μ² − σ²)."
+            ),
         },
         hints=["Put in numbers: μ = 3, σ = 1, then μ = 0, σ = 2. Compare with your own function."],
     ),
@@ -1098,12 +1104,18 @@ QUESTIONS = [
         "answer_logvar",
         right="b",
         feedback={
-            "a": "The network can find a compromise, and that is why nobody notices. But no h fits both: where the KL is "
-            "smallest in h for a given spread, the decoder sees another spread. What does the sum bound then?",
-            "b": "Yes. It trains, the images look all right, and every number that you report is wrong: the price charged is not "
-            "the price of the cloud that was used. One convention, logvar, everywhere.",
-            "c": "Nothing diverges, and that is the danger: both gradients are finite and the loss falls. Ask instead what the "
-            "loss is a bound on.",
+            "a": (
+                "The network can find a compromise, and that is why nobody notices. But no h fits both: where the KL "
+                "is smallest in h for a given spread, the decoder sees another spread. What does the sum bound then?"
+            ),
+            "b": (
+                "Yes. It trains, the images look all right, and every number that you report is wrong: the price "
+                "charged is not the price of the cloud that was used. One convention, logvar, everywhere."
+            ),
+            "c": (
+                "Nothing diverges, and that is the danger: both gradients are finite and the loss falls. Ask instead "
+                "what the loss is a bound on."
+            ),
         },
         hints=["Take h = 1. Which spread does the KL charge for? Which one does the decoder see?"],
     ),
@@ -1111,12 +1123,18 @@ QUESTIONS = [
         "answer_holes",
         right="b",
         feedback={
-            "a": "The same decoder rebuilds the test images well, and the VAE's is just as large. So it can draw all the shapes. "
-            "Which codes was it asked to draw?",
-            "b": "Yes. The loss looks at the codes of training images and at nothing else. Between and beyond them the decoder may "
-            "do as it likes, and it does.",
-            "c": "A decoder reads any numbers. And we fitted a normal distribution to the codes, which did not save it: the strands "
-            "fill only a part of that distribution.",
+            "a": (
+                "The same decoder rebuilds the test images well, and the VAE's is just as large. So it can draw all "
+                "the shapes. Which codes was it asked to draw?"
+            ),
+            "b": (
+                "Yes. The loss looks at the codes of training images and at nothing else. Between and beyond them the"
+                " decoder may do as it likes, and it does."
+            ),
+            "c": (
+                "A decoder reads any numbers. And we fitted a normal distribution to the codes, which did not save "
+                "it: the strands fill only a part of that distribution."
+            ),
         },
         hints=["Look at the first latent plane again. Where do the random codes fall?"],
     ),
@@ -1124,12 +1142,18 @@ QUESTIONS = [
         "answer_equal_ranges",
         right="b",
         feedback={
-            "a": "They are independent, but independence is not what points the axes: N(0, I) looks the same turned. What was it "
-            "that told x and y apart before?",
-            "b": "Yes: it depends on the seed. With equal ranges a turned pair of axes costs the same, so where training ends is "
-            "chance. Whoever shows you one disentangled run should show you four more.",
-            "c": "Never is too strong: some runs do end up along the axes. But nothing holds them there. What does that make the "
-            "outcome?",
+            "a": (
+                "They are independent, but independence is not what points the axes: N(0, I) looks the same turned. "
+                "What was it that told x and y apart before?"
+            ),
+            "b": (
+                "Yes: it depends on the seed. With equal ranges a turned pair of axes costs the same, so where "
+                "training ends is chance. Whoever shows you one disentangled run should show you four more."
+            ),
+            "c": (
+                "Never is too strong: some runs do end up along the axes. But nothing holds them there. What does "
+                "that make the outcome?"
+            ),
         },
         hints=["Turned by 45 degrees: does the KL change? Does the reconstruction? So what decides?"],
     ),

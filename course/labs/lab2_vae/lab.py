@@ -17,6 +17,7 @@ VAE, say what each half of it buys, sample from it, and measure what β does.
 import json
 import math
 from importlib.resources import files
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -43,12 +44,19 @@ Our images are drawn by the computer: a triangle, a square or a heart, small or 
 image, its **latent variables**. The models do not. They see pixels.
 """
 
+
 # %%
 def images_and_labels(n: int, split: str) -> tuple[Tensor, Tensor]:
     """Draw n images (n, 1, 32, 32) with a label each: the shape, or the kind of clothes."""
     if DATASET == "sprites":
         generator = torch.Generator().manual_seed(1 if split == "train" else 2)
-        ranges = {"shape": (1, 2, 3), "scale": (0.3, 0.7), "rotation": (0, 0), "x": (0, 0), "y": (0, 0)}
+        ranges = {
+            "shape": (1, 2, 3),
+            "scale": (0.3, 0.7),
+            "rotation": (0, 0),
+            "x": (0, 0),
+            "y": (0, 0),
+        }
         images, factors = sample_sprites(n, generator, brightness=(1, 1), softness=(0, 0), **ranges)
         return images, factors[:, 0]
     images, labels = load(DATASET, split, size=32, root=DATA_ROOT)
@@ -60,7 +68,7 @@ test_images, test_labels = images_and_labels(2_000, "test")
 SHAPE = tuple(train_images.shape[1:])
 plots.show(
     plots.image_rows({"training images": train_images[:12]}, "What the models see"),
-    alt="A row of twelve training images: white shapes of several sizes on black.",
+    alt="A row of twelve training images.",
 )
 
 # %% [markdown]
@@ -68,6 +76,7 @@ r"""
 The autoencoder of lab 1 has an encoder to **two** numbers, and a decoder back to the image. Its loss is the squared error, and nothing
 else. Training takes some ten seconds.
 """
+
 
 # %%
 def train_autoencoder(images: Tensor, latent_dim: int, n: int, seed: int) -> Autoencoder:
@@ -77,30 +86,34 @@ def train_autoencoder(images: Tensor, latent_dim: int, n: int, seed: int) -> Aut
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
     def step(x: Tensor) -> dict[str, float]:
-        loss = (torch.sigmoid(model(x)) - x).square().sum(dim=(1, 2, 3)).mean()
+        loss = (model(x) - x).square().sum(dim=(1, 2, 3)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return {"squared error": loss.item()}
 
-    fit(step, minibatches(images), steps(n), state={"model": model, "optimizer": optimizer}, decay=True, seed=seed)
+    state = {"model": model, "optimizer": optimizer}
+    fit(step, minibatches(images), steps(n), state=state, decay=True, seed=seed)
     return model
 
 
 ae = train_autoencoder(train_images, latent_dim=2, n=3000, seed=SEED)
 with torch.no_grad():
     ae_codes = ae.encode(test_images.to(device))
-    rebuilt = torch.sigmoid(ae.decode(ae_codes[:12]))
-    random_codes = 2 * torch.randn(12, 2, device=device)
-    rubbish = torch.sigmoid(ae.decode(random_codes))
+    rebuilt = ae.decode(ae_codes[:12]).clamp(0, 1)
+    spread = torch.linalg.cholesky(ae_codes.T.cov())  # random codes as far out as the real ones
+    random_codes = ae_codes.mean(0) + torch.randn(12, 2, device=device) @ spread.T
+    drawn = ae.decode(random_codes).clamp(0, 1)
+rows = {"test images": test_images[:12], "rebuilt": rebuilt, "random codes": drawn}
 plots.show(
-    plots.image_rows({"test images": test_images[:12], "rebuilt": rebuilt, "random codes": rubbish}, "The autoencoder"),
-    alt="Three rows: test images, nearly the same images rebuilt, and decoded random codes, several of them smeared mixtures.",
+    plots.image_rows(rows, "The autoencoder"),
+    alt="Rows of test images, good copies of them, and decoded random codes, several of them broken.",
 )
 
 # %% [markdown]
 r"""
-You should see good copies in the second row. In the third row we decoded random codes: some shapes are torn, doubled or smeared.
+You should see good copies in the second row. In the third row we decoded random codes, drawn from a normal distribution as wide as the
+real codes: some shapes are torn, doubled or smeared.
 
 The next picture says why. Each dot is the code of one test image. Between the strands lies **nothing**: the decoder was never
 asked what should be there.
@@ -108,7 +121,9 @@ asked what should be there.
 
 # %%
 plots.show(
-    plots.latent_planes({"autoencoder": ae_codes}, test_labels, "kind of image", "Where the codes lie"),
+    plots.latent_planes(
+        {"autoencoder": ae_codes}, test_labels, "kind of image", "Where the codes lie"
+    ),
     alt="The latent plane of the autoencoder: a few thin curved strands with wide empty space between them.",
 )
 
@@ -148,8 +163,9 @@ check(reparameterize)
 r"""
 Stuck? `hint(reparameterize)` gives a hint, and another one when you call it again.
 
-With your function the gradient flows. The dashed line stays where it began; yours should climb to 3.
+With your function the gradient flows. The orange line stays where it began; yours, the blue one, should climb to 3.
 """
+
 
 # %%
 def descend(draw, n: int = 150) -> list[float]:
@@ -170,7 +186,10 @@ flowing = descend(lambda mu: reparameterize(mu, torch.zeros_like(mu)))
 moves = list(range(150))
 plots.show(
     plots.curves(
-        {"reparameterized": (moves, flowing), "torch.normal": (moves, blocked)}, "Does μ hear of the loss?", "update", "μ"
+        {"reparameterized": (moves, flowing), "torch.normal": (moves, blocked)},
+        "Does μ hear of the loss?",
+        "update",
+        "μ",
     ),
     alt="Two curves of mu over 150 updates: the reparameterized one climbs from 0 to 3, the other one stays at 0.",
 )
@@ -191,7 +210,7 @@ You should read a spread of 2.0, the square root of 4, and a derivative of 1.0.
 
 Clouds alone do not help. To rebuild well, the network would make them tiny and push them far apart, and have its autoencoder back.
 So we charge for it. A code is cheap if its cloud looks like one fixed distribution, the **prior** $p(z) = \mathcal N(0, I)$, and dear
-if it is narrow or far away. In the picture the grey bell is the prior. Which of the three clouds should be the dearest?
+if it is narrow or far away. In the picture the blue bell is the prior. Which of the other three should be the dearest?
 """
 
 # %%
@@ -203,9 +222,13 @@ def bell(mean: float, std: float) -> Tensor:
     return torch.exp(-((line - mean) ** 2) / (2 * std**2)) / (std * math.sqrt(2 * math.pi))
 
 
-clouds = {"prior: μ = 0, σ = 1": (0.0, 1.0), "μ = 1, σ = 0.8": (1.0, 0.8), "μ = 0, σ = 0.3": (0.0, 0.3), "μ = 3, σ = 0.5": (3.0, 0.5)}
+bells = {
+    f"μ = {m}, σ = {s}": (line.tolist(), bell(m, s).tolist())
+    for m, s in ((1, 0.8), (0, 0.3), (3, 0.5))
+}
+prior = {"prior: μ = 0, σ = 1": (line.tolist(), bell(0, 1).tolist())}
 plots.show(
-    plots.curves({name: (line.tolist(), bell(*cloud).tolist()) for name, cloud in clouds.items()}, "Clouds and the prior", "z", "density"),
+    plots.curves({**prior, **bells}, "Clouds and the prior", "z", "density"),
     alt="Four bell curves: the prior at 0, a wide one near it, a narrow one at 0, and a narrow one at 3.",
 )
 
@@ -244,9 +267,13 @@ average $\log q(z) - \log p(z)$. Each line below is one such estimate. They shou
 # %%
 torch.manual_seed(SEED)
 mean, logvar = torch.tensor([[0.8, -0.5]]), torch.tensor([[-1.0, 0.3]])
-draws = reparameterize(mean.expand(20, 5000, 2).reshape(-1, 2), logvar.expand(20, 5000, 2).reshape(-1, 2))
+draws = reparameterize(
+    mean.expand(20, 5000, 2).reshape(-1, 2), logvar.expand(20, 5000, 2).reshape(-1, 2)
+)
 q = torch.distributions.Normal(mean, (0.5 * logvar).exp())
-terms = (q.log_prob(draws) + 0.5 * draws**2 + 0.5 * math.log(2 * math.pi)).sum(dim=1).reshape(20, 5000)
+terms = (
+    (q.log_prob(draws) + 0.5 * draws**2 + 0.5 * math.log(2 * math.pi)).sum(dim=1).reshape(20, 5000)
+)
 counts = [10, 30, 100, 300, 1000, 3000, 5000]
 runs = torch.stack([terms[:, :n].mean(dim=1) for n in counts], dim=1)
 truth = gaussian_kl(mean, logvar).item()
@@ -302,7 +329,9 @@ check(bernoulli_nll)
 # NBVAL_CHECK_OUTPUT
 grey = torch.full((1, 1, 2, 2), 0.5)
 for logit in (0.0, 2.0, 200.0):
-    print(f"four pixels of 0.5, logits {logit:>5}: {bernoulli_nll(torch.full_like(grey, logit), grey).item():8.3f} nats")
+    print(
+        f"four pixels of 0.5, logits {logit:>5}: {bernoulli_nll(torch.full_like(grey, logit), grey).item():8.3f} nats"
+    )
 
 # %% [markdown]
 r"""
@@ -327,7 +356,11 @@ check(negative_elbo)
 # NBVAL_CHECK_OUTPUT
 logits, x = torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
 mu, logvar = torch.ones(2, 3), torch.zeros(2, 3)
-print(" ".join(f"β = {beta}: {negative_elbo(logits, x, mu, logvar, beta).item():.3f}" for beta in (0, 1, 4)))
+print(
+    " ".join(
+        f"β = {beta}: {negative_elbo(logits, x, mu, logvar, beta).item():.3f}" for beta in (0, 1, 4)
+    )
+)
 
 # %% [markdown]
 r"""
@@ -382,11 +415,17 @@ check(train_step)
 # %%
 # NBVAL_CHECK_OUTPUT
 torch.manual_seed(0)
-tiny = VAE(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), nn.Sequential(nn.Linear(1, 4), nn.Unflatten(1, (1, 2, 2))), 1)
-sgd, squares = torch.optim.SGD(tiny.parameters(), lr=0.1), torch.tensor([[1.0, 0.0], [0.0, 1.0]]).expand(512, 1, 2, 2)
-costs = [train_step(tiny, squares, sgd)["loss"] for _ in range(300)]
+tiny = VAE(mlp_encoder((1, 2, 2), 2, hidden=8), mlp_decoder(1, (1, 2, 2), hidden=8), latent_dim=1)
+sgd, x = torch.optim.SGD(tiny.parameters(), lr=0.1), torch.eye(2).expand(512, 1, 2, 2)
+costs = [train_step(tiny, x, sgd)["loss"] for _ in range(300)]
 drawn = tiny.sample(100)
-print("it learned:", costs[-1] < 0.5 * costs[0], "| images in [0, 1]:", bool((drawn >= 0).all() and (drawn <= 1).all()))
+in_range = bool((drawn >= 0).all() and (drawn <= 1).all())
+print(
+    "the loss fell to less than half:",
+    costs[-1] < 0.5 * costs[0],
+    "| images lie in [0, 1]:",
+    in_range,
+)
 
 # %% [markdown]
 r"""
@@ -396,16 +435,24 @@ First with $\beta = 1$. Then, on the same images, with $\beta = 50$, an over-anx
 autoencoder from the beginning is the third: it pays nothing for its codes.
 """
 
+
 # %%
-def train_vae(images: Tensor, latent_dim: int, beta: float, n: int, seed: int) -> tuple[VAE, dict[str, list[float]]]:
+def train_vae(
+    images: Tensor, latent_dim: int, beta: float, n: int, seed: int
+) -> tuple[VAE, dict[str, list[float]]]:
     """Train a VAE with your train_step; return it with what each step reported."""
     seed_everything(seed)
     shape = tuple(images.shape[1:])
-    model = VAE(mlp_encoder(shape, 2 * latent_dim), mlp_decoder(latent_dim, shape), latent_dim).to(device)
+    model = VAE(mlp_encoder(shape, 2 * latent_dim), mlp_decoder(latent_dim, shape), latent_dim).to(
+        device
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     state = {"model": model, "optimizer": optimizer}
-    history = fit(lambda x: train_step(model, x, optimizer, beta), minibatches(images), steps(n), state=state, decay=True, seed=seed)
-    return model, history
+
+    def step(x: Tensor) -> dict[str, float]:
+        return train_step(model, x, optimizer, beta)
+
+    return model, fit(step, minibatches(images), steps(n), state=state, decay=True, seed=seed)
 
 
 vae, history = train_vae(train_images, latent_dim=2, beta=1.0, n=3000, seed=SEED)
@@ -413,15 +460,18 @@ anxious, _ = train_vae(train_images, latent_dim=2, beta=50.0, n=3000, seed=SEED)
 plots.show(
     plots.curves(
         {"reconstruction (nll)": plots.smooth(history["nll"]), "KL": plots.smooth(history["kl"])},
-        "Training the VAE: both prices", "step", "nats per image", log="y",
+        "Training the VAE: both prices",
+        "step",
+        "nats per image",
+        log="y",
     ),
-    alt="Two curves over 3000 steps: the reconstruction price falls, the KL rises a little and settles at a few nats.",
+    alt="Two curves over the training steps: the reconstruction falls and levels off, the KL settles at a few nats.",
 )
 
 # %% [markdown]
 r"""
-The reconstruction falls. The KL *rises* from zero at first: codes that tell nothing are free, and useless. The model buys just as
-much code as pays for itself.
+The reconstruction falls steeply and levels off; the KL settles at a few nats. The model buys just as much code as pays for itself: one
+nat more for the code must save more than one nat in the picture.
 
 ### The three latent planes
 
@@ -434,14 +484,18 @@ with torch.no_grad():
     anxious_codes, _ = anxious.encode(test_images.to(device))
 planes = {"autoencoder": ae_codes, "VAE, β = 1": vae_codes, "VAE, β = 50": anxious_codes}
 plots.show(
-    plots.latent_planes(planes, test_labels, "kind of image", "The same images, three latent planes"),
-    alt="Three scatter plots of codes: the autoencoder's sprawl, the VAE's fill the circle, the over-regularised ones collapse.",
+    plots.latent_planes(
+        planes, test_labels, "kind of image", "The same images, three latent planes"
+    ),
+    alt="Three scatter plots: the autoencoder's codes sprawl, the VAE's fill the circle, at beta 50 they collapse to a line.",
 )
 
 # %% [markdown]
 r"""
-- **Autoencoder**: strands wherever they happened to fall, of any size, with holes.
-- **VAE**: the kinds share out the circle between them. Hardly a place is wasted.
+Look at the axes first.
+
+- **Autoencoder**: strands wherever they happened to fall, far apart, with holes.
+- **VAE**: all near the circle, and the kinds share it out between them. (The strands are the *means*; around each lies its cloud.)
 - **β = 50**: the codes give up a direction, and kinds lie on top of each other: too dear to tell apart.
 
 ### Continuity: what lies between two codes?
@@ -449,19 +503,26 @@ r"""
 We take the codes of two test images, and decode eleven points on the straight line between them.
 """
 
+
 # %%
-def path(model: nn.Module, codes: Tensor, first: int = 0, last: int = 1) -> Tensor:
+def decoded(model: nn.Module, z: Tensor) -> Tensor:
+    """Decode codes to images: a VAE gives logits, the autoencoder gives pixels."""
+    with torch.no_grad():
+        return model.decode(z).sigmoid() if isinstance(model, VAE) else model.decode(z).clamp(0, 1)
+
+
+def path(model: nn.Module, codes: Tensor, first: int, last: int) -> Tensor:
     """Decode eleven points on the line between two codes."""
     t = torch.linspace(0, 1, 11, device=device)[:, None]
-    with torch.no_grad():
-        return torch.sigmoid(model.decode((1 - t) * codes[first] + t * codes[last]))
+    return decoded(model, (1 - t) * codes[first] + t * codes[last])
 
 
 far = int((test_labels != test_labels[0]).nonzero()[0])  # the first image of another kind
-models = {"autoencoder": (ae, ae_codes), "VAE, β = 1": (vae, vae_codes), "VAE, β = 50": (anxious, anxious_codes)}
+models = {"autoencoder": ae, "VAE, β = 1": vae, "VAE, β = 50": anxious}
+rows = {name: path(model, planes[name], 0, far) for name, model in models.items()}
 plots.show(
-    plots.image_rows({name: path(model, codes, 0, far) for name, (model, codes) in models.items()}, "From one image to another"),
-    alt="Three rows of eleven images that morph from one shape to another, by the autoencoder, the VAE and the over-regularised VAE.",
+    plots.image_rows(rows, "From one image to another"),
+    alt="Eleven images that morph from one shape to another, by each of the three models.",
 )
 
 # %% [markdown]
@@ -475,11 +536,14 @@ And a number, so that you need not trust your eyes: the squared distance from ea
 average over 500 of them. Small means: looks like the data.
 """
 
+
 # %%
 def draw_codes(name: str, codes: Tensor, n: int) -> Tensor:
     """Draw n codes: from the prior for a VAE, from a normal distribution fitted to its codes for the autoencoder."""
     z = torch.randn(n, 2, device=device)
-    return z if name.startswith("VAE") else codes.mean(0) + z @ torch.linalg.cholesky(codes.T.cov()).T
+    return (
+        z if name.startswith("VAE") else codes.mean(0) + z @ torch.linalg.cholesky(codes.T.cov()).T
+    )
 
 
 def distance_to_data(images: Tensor) -> float:
@@ -489,14 +553,17 @@ def distance_to_data(images: Tensor) -> float:
 
 
 torch.manual_seed(SEED)
-with torch.no_grad():
-    drawn = {name: torch.sigmoid(model.decode(draw_codes(name, codes, 500))) for name, (model, codes) in models.items()}
+drawn = {
+    name: decoded(model, draw_codes(name, planes[name], 500)) for name, model in models.items()
+}
+rows = {name: images[:12] for name, images in drawn.items()}
 plots.show(
-    plots.image_rows({name: images[:12] for name, images in drawn.items()}, "Decoded random codes"),
-    alt="Three rows of decoded random codes: broken shapes by the autoencoder, clean ones by the VAE, blurred ones with beta 50.",
+    plots.image_rows(rows, "Decoded random codes"),
+    alt="Decoded random codes: broken shapes by the autoencoder, cleaner ones by the VAE, blurs at beta 50.",
 )
 gaps = {name: distance_to_data(images) for name, images in drawn.items()}
-print("\n".join(f"{name:<12} squared distance to the nearest training image: {gap:6.1f}" for name, gap in gaps.items()))
+print("squared distance to the nearest training image:")
+print("   ".join(f"{name}: {gap:.1f}" for name, gap in gaps.items()))
 
 # %% [markdown]
 r"""
@@ -530,7 +597,9 @@ check(traverse)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-fixed = VAE(nn.Identity(), nn.Sequential(nn.Linear(2, 1, bias=False), nn.Unflatten(1, (1, 1, 1))), 2)
+fixed = VAE(
+    nn.Identity(), nn.Sequential(nn.Linear(2, 1, bias=False), nn.Unflatten(1, (1, 1, 1))), 2
+)
 nn.init.constant_(fixed.decoder[0].weight, 1.0)
 strip = traverse(fixed, torch.tensor([1.0, 2.0]), 0, torch.tensor([-2.0, 0.0, 1.0]))
 print("sigmoid(value + 2):", [round(value, 3) for value in strip.flatten().tolist()])
@@ -544,11 +613,14 @@ One latent at a time first, then both together as a grid: a map of the whole pla
 values = torch.linspace(-2, 2, 11, device=device)
 centre = torch.zeros(2, device=device)
 strips = {f"z{dim + 1} from −2 to 2": traverse(vae, centre, dim, values) for dim in range(2)}
-plots.show(plots.image_rows(strips, "One latent moves, the other stays 0"), alt="Two rows of images: each latent variable moved alone.")
+plots.show(
+    plots.image_rows(strips, "One latent moves, the other stays 0"),
+    alt="Two rows of images: in each, one latent variable was moved and the other held.",
+)
 rows = [traverse(vae, torch.stack([centre[0], height]), 0, values) for height in values.flip(0)]
 plots.show(
     plots.decoded_plane(torch.stack(rows), 2.0, "The VAE's map of its world"),
-    alt="A grid of 11 by 11 decoded images: neighbouring codes give similar images, and kinds of image share out the plane.",
+    alt="A grid of 11 by 11 decoded images: neighbours are alike, and the kinds of image share out the plane.",
 )
 
 # %% [markdown]
@@ -591,7 +663,9 @@ can:
 factors = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
 turn = math.sqrt(0.5) * torch.tensor([[1.0, -1.0], [1.0, 1.0]])
 print(f"MIG of perfect codes: {mutual_information_gap(factors, factors):.1f}")
-print(f"MIG of the same codes, turned by 45 degrees: {mutual_information_gap(factors @ turn, factors):.1f}")
+print(
+    f"MIG of the same codes, turned by 45 degrees: {mutual_information_gap(factors @ turn, factors):.1f}"
+)
 
 # %% [markdown]
 r"""
@@ -600,6 +674,7 @@ price ($\beta > 1$) makes the model spend them carefully, factor by factor, alon
 
 Here is one run with $\beta = 8$ (half a minute), and its traversals. The latents are sorted by how much they tell (their KL).
 """
+
 
 # %%
 def blobs(n: int, seed: int, **ranges: tuple[float, float]) -> tuple[Tensor, Tensor]:
@@ -615,11 +690,12 @@ with torch.no_grad():
 price = torch.stack([gaussian_kl(mu[:, [d]], logvar[:, [d]]).mean() for d in range(6)]).cpu()
 live_mig = mutual_information_gap(mu.cpu(), blob_factors)
 order = price.argsort(descending=True).tolist()
-strips = {
-    f"z{d + 1}: {price[d]:.2f} nats": traverse(beta_vae, torch.zeros(6, device=device), d, torch.linspace(-2, 2, 9, device=device))
-    for d in order
-}
-plots.show(plots.image_rows(strips, f"β = 8: six latents, MIG {live_mig:.2f}"), alt="Six rows of traversals of a blob, sorted by KL.")
+origin, values = torch.zeros(6, device=device), torch.linspace(-2, 2, 9, device=device)
+strips = {f"z{d + 1}: {price[d]:.2f} nats": traverse(beta_vae, origin, d, values) for d in order}
+plots.show(
+    plots.image_rows(strips, f"β = 8: six latents, MIG {live_mig:.2f}"),
+    alt="Six rows of traversals of a blob, sorted by KL: the first three move or resize it, the others do nothing.",
+)
 
 # %% [markdown]
 r"""
@@ -641,12 +717,14 @@ for row in measured["sweep"]:
         column.append(row[name])
 plots.show(
     plots.sweep(by_beta, "What β buys, and what it costs: five seeds each"),
-    alt="Left: squared error grows as KL falls with beta. Right: the mutual information gap rises from about .1 to .5 at beta 4 to 16.",
+    alt="Left: squared error grows as KL falls with beta. Right: the mutual information gap rises, then levels off.",
 )
 print("    β   MIG (lowest, mean, highest)   squared error   KL")
 for beta, c in sorted(by_beta.items()):
     mean_mig, error, kl = (sum(c[name]) / len(c[name]) for name in ("mig", "squared_error", "kl"))
-    print(f"{beta:5g}   {min(c['mig']):.2f}   {mean_mig:.2f}   {max(c['mig']):.2f} {error:23.2f} {kl:7.1f}")
+    print(
+        f"{beta:5g}   {min(c['mig']):.2f}   {mean_mig:.2f}   {max(c['mig']):.2f} {error:23.2f} {kl:7.1f}"
+    )
 
 # %% [markdown]
 r"""
@@ -696,20 +774,39 @@ with torch.no_grad():
     logits, mu, logvar = vae(x)
     test_loss = negative_elbo(logits, x, mu, logvar).item()
     codes, _ = beta_vae.encode(blob_tests.to(device))
-tells_x = max(range(6), key=lambda d: mutual_information_gap(codes[:, [d]].cpu(), blob_factors[:, [0]]))
-journey = traverse(beta_vae, torch.zeros(6, device=device), tells_x, torch.tensor([-2.0, 2.0], device=device)).cpu()
+tells_x = max(
+    range(6), key=lambda d: mutual_information_gap(codes[:, [d]].cpu(), blob_factors[:, [0]])
+)
+journey = traverse(
+    beta_vae, torch.zeros(6, device=device), tells_x, torch.tensor([-2.0, 2.0], device=device)
+).cpu()
 columns = torch.linspace(-1, 1, 32)
 left_end, right_end = ((image.sum(dim=(0, 1)) * columns).sum() / image.sum() for image in journey)
 print(f"{DATASET}: test −ELBO {test_loss:.1f} nats per image, in two latent variables")
 if DATASET == "sprites":
     bar("test −ELBO of the VAE (nats)", test_loss, below=100.0)
-    bar("random codes: autoencoder's distance to the data over the VAE's", gaps["autoencoder"] / gaps["VAE, β = 1"], above=1.0)
+    bar(
+        "random codes: autoencoder's distance to the data over the VAE's",
+        gaps["autoencoder"] / gaps["VAE, β = 1"],
+        above=1.0,
+    )
 bar("MIG at β = 8, this run", live_mig, above=0.2)
 bar("the blob's journey along the latent that tells x", abs(right_end - left_end).item(), above=0.5)
-mean_of = {beta: {name: sum(values) / len(values) for name, values in c.items()} for beta, c in by_beta.items()}
-bar("MIG at β = 8 minus MIG at β = 0, mean of five seeds", mean_of[8]["mig"] - mean_of[0]["mig"], above=0.2)
+mean_of = {
+    beta: {name: sum(values) / len(values) for name, values in c.items()}
+    for beta, c in by_beta.items()
+}
+bar(
+    "MIG at β = 8 minus MIG at β = 0, mean of five seeds",
+    mean_of[8]["mig"] - mean_of[0]["mig"],
+    above=0.2,
+)
 errors = [mean_of[beta]["squared_error"] for beta in sorted(mean_of)]
-bar("smallest growth of the squared error from one β to the next", min(b - a for a, b in zip(errors, errors[1:])), above=0.0)
+bar(
+    "smallest growth of the squared error from one β to the next",
+    min(b - a for a, b in pairwise(errors)),
+    above=0.0,
+)
 
 # %% [markdown]
 r"""
