@@ -66,6 +66,7 @@ def images_and_labels(n: int, split: str) -> tuple[Tensor, Tensor]:
 train_images, _ = images_and_labels(20_000, "train")
 test_images, test_labels = images_and_labels(2_000, "test")
 SHAPE = tuple(train_images.shape[1:])
+NAMES = {1: "triangle", 2: "square", 3: "heart"} if DATASET == "sprites" else None
 plots.show(
     plots.image_rows({"training images": train_images[:12]}, "What the models see"),
     alt="A row of twelve training images.",
@@ -113,7 +114,7 @@ plots.show(
 # %% [markdown]
 r"""
 You should see good copies in the second row. In the third row we decoded random codes, drawn from a normal distribution as wide as the
-real codes: some shapes are torn, doubled or smeared.
+real codes: some are fine, some are torn, doubled or smeared.
 
 The next picture says why. Each dot is the code of one test image. Between the strands lies **nothing**: the decoder was never
 asked what should be there.
@@ -121,9 +122,7 @@ asked what should be there.
 
 # %%
 plots.show(
-    plots.latent_planes(
-        {"autoencoder": ae_codes}, test_labels, "kind of image", "Where the codes lie"
-    ),
+    plots.latent_planes({"autoencoder": ae_codes}, test_labels, "image", "Where the codes lie", NAMES),
     alt="The latent plane of the autoencoder: a few thin curved strands with wide empty space between them.",
 )
 
@@ -484,10 +483,8 @@ with torch.no_grad():
     anxious_codes, _ = anxious.encode(test_images.to(device))
 planes = {"autoencoder": ae_codes, "VAE, β = 1": vae_codes, "VAE, β = 50": anxious_codes}
 plots.show(
-    plots.latent_planes(
-        planes, test_labels, "kind of image", "The same images, three latent planes"
-    ),
-    alt="Three scatter plots: the autoencoder's codes sprawl, the VAE's fill the circle, at beta 50 they collapse to a line.",
+    plots.latent_planes(planes, test_labels, "image", "Three latent planes", NAMES),
+    alt="The autoencoder's codes sprawl, the VAE's fill the circle, at beta 50 they collapse to a line.",
 )
 
 # %% [markdown]
@@ -539,11 +536,11 @@ average over 500 of them. Small means: looks like the data.
 
 # %%
 def draw_codes(name: str, codes: Tensor, n: int) -> Tensor:
-    """Draw n codes: from the prior for a VAE, from a normal distribution fitted to its codes for the autoencoder."""
+    """Draw n codes: from the prior for a VAE, from a normal distribution fitted to the autoencoder's."""
     z = torch.randn(n, 2, device=device)
-    return (
-        z if name.startswith("VAE") else codes.mean(0) + z @ torch.linalg.cholesky(codes.T.cov()).T
-    )
+    if name.startswith("VAE"):
+        return z
+    return codes.mean(0) + z @ torch.linalg.cholesky(codes.T.cov()).T
 
 
 def distance_to_data(images: Tensor) -> float:
@@ -597,10 +594,9 @@ check(traverse)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-fixed = VAE(
-    nn.Identity(), nn.Sequential(nn.Linear(2, 1, bias=False), nn.Unflatten(1, (1, 1, 1))), 2
-)
-nn.init.constant_(fixed.decoder[0].weight, 1.0)
+adds_up = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Unflatten(1, (1, 1, 1)))
+nn.init.ones_(adds_up[0].weight)
+fixed = VAE(nn.Identity(), adds_up, latent_dim=2)
 strip = traverse(fixed, torch.tensor([1.0, 2.0]), 0, torch.tensor([-2.0, 0.0, 1.0]))
 print("sigmoid(value + 2):", [round(value, 3) for value in strip.flatten().tolist()])
 
@@ -774,39 +770,30 @@ with torch.no_grad():
     logits, mu, logvar = vae(x)
     test_loss = negative_elbo(logits, x, mu, logvar).item()
     codes, _ = beta_vae.encode(blob_tests.to(device))
-tells_x = max(
-    range(6), key=lambda d: mutual_information_gap(codes[:, [d]].cpu(), blob_factors[:, [0]])
-)
-journey = traverse(
-    beta_vae, torch.zeros(6, device=device), tells_x, torch.tensor([-2.0, 2.0], device=device)
-).cpu()
+told = [mutual_information_gap(codes[:, [d]].cpu(), blob_factors[:, [0]]) for d in range(6)]
+tells_x = told.index(max(told))  # of a single latent the gap is all it knows
+journey = traverse(beta_vae, origin, tells_x, torch.tensor([-2.0, 2.0], device=device)).cpu()
 columns = torch.linspace(-1, 1, 32)
 left_end, right_end = ((image.sum(dim=(0, 1)) * columns).sum() / image.sum() for image in journey)
 print(f"{DATASET}: test −ELBO {test_loss:.1f} nats per image, in two latent variables")
 if DATASET == "sprites":
     bar("test −ELBO of the VAE (nats)", test_loss, below=100.0)
-    bar(
-        "random codes: autoencoder's distance to the data over the VAE's",
-        gaps["autoencoder"] / gaps["VAE, β = 1"],
-        above=1.0,
-    )
+    ratio = gaps["autoencoder"] / gaps["VAE, β = 1"]
+    bar("random codes: autoencoder's distance to the data over the VAE's", ratio, above=1.0)
 bar("MIG at β = 8, this run", live_mig, above=0.2)
 bar("the blob's journey along the latent that tells x", abs(right_end - left_end).item(), above=0.5)
-mean_of = {
-    beta: {name: sum(values) / len(values) for name, values in c.items()}
-    for beta, c in by_beta.items()
-}
-bar(
-    "MIG at β = 8 minus MIG at β = 0, mean of five seeds",
-    mean_of[8]["mig"] - mean_of[0]["mig"],
-    above=0.2,
-)
-errors = [mean_of[beta]["squared_error"] for beta in sorted(mean_of)]
-bar(
-    "smallest growth of the squared error from one β to the next",
-    min(b - a for a, b in pairwise(errors)),
-    above=0.0,
-)
+
+# %%
+def mean_over_seeds(beta: float, name: str) -> float:
+    """Average a measured column over the seeds."""
+    return sum(by_beta[beta][name]) / len(by_beta[beta][name])
+
+
+gain = mean_over_seeds(8, "mig") - mean_over_seeds(0, "mig")
+bar("MIG at β = 8 minus MIG at β = 0, mean of five seeds", gain, above=0.2)
+errors = [mean_over_seeds(beta, "squared_error") for beta in sorted(by_beta)]
+growth = min(after - before for before, after in pairwise(errors))
+bar("smallest growth of the squared error from one β to the next", growth, above=0.0)
 
 # %% [markdown]
 r"""

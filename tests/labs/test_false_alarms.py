@@ -1,0 +1,144 @@
+"""How often a check that compares random answers calls a right one wrong: by a bound, and by trying.
+
+The student's statistics and the reference's are both random. Each is (nearly) normal; what is known of it by hand is the
+number of standard errors sqrt(1 / DRAWS) that it spreads over. The bound adds up the chances of all of them.
+"""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from course.checks.compare import viewed
+from course.checks.diagnose import judge_object
+from course.checks.exercise import Exercise, Part
+from course.checks.probing import run
+from course.checks.report import RIGHT
+from course.labs.lab2_vae import checks as lab2
+
+ALLOWED = 1e-6
+# For N independent standard normal numbers: variance of the statistic, times N.
+SPREADS = {
+    "the_noise's_mean": 1.0,
+    "the_noise's_standard_deviation": 1 / 2,
+    "the_noise's_mean_absolute_value": 1 - 2 / math.pi,
+    "the_correlation_of_noise_between_latents": 1.0,
+    "the_correlation_of_noise_between_images": 2.0,  # the mean of N / 2 products
+    "the_correlation_of_noise_between_calls": 1.0,
+    "the_correlation_between_calls": 1.0,
+}
+RANDOM = [
+    (exercise, part)
+    for exercise in lab2.ITEMS
+    if isinstance(exercise, Exercise)
+    for part in exercise.parts
+    if part.view is not None and part.tolerance == lab2.WITHIN
+]
+
+
+def statistics(exercise: Exercise, part: Part, seed: int) -> list[dict[str, Tensor]]:
+    """Return what is compared for the reference, case by case; the cases are always the same, the noise is not."""
+    found = []
+    for i, case in enumerate(part.cases(torch.Generator().manual_seed(0))):
+        outcome = viewed(part, run(exercise.reference, part.probe, case, seed=seed + i, fakes=frozenset()), case)
+        assert outcome.failure is None
+        found.append({name: torch.as_tensor(value, dtype=torch.float64) for name, value in outcome.answers.items()})
+    return found
+
+
+def standard_error(name: str) -> float:
+    """The standard error of the difference of two such statistics."""
+    return math.sqrt(2 * SPREADS[name] / lab2.DRAWS)
+
+
+def test_the_random_parts_are_those_we_know() -> None:
+    assert {(exercise.name, part.name) for exercise, part in RANDOM} == {
+        ("reparameterize", "noise"),
+        ("VAE", "noise"),
+        ("VAE", "sample"),
+    }
+
+
+@pytest.mark.parametrize("name", ["reparameterize", "VAE"])
+def test_a_whole_check_is_wrong_by_chance_less_than_once_in_a_million(name: str) -> None:
+    total, exact, count = 0.0, 0, 0
+    rtol, atol = lab2.WITHIN
+    assert rtol == 0
+    for exercise, part in RANDOM:
+        if exercise.name != name:
+            continue
+        for one, other in zip(statistics(exercise, part, 1), statistics(exercise, part, 1000), strict=True):
+            for what, value in one.items():
+                if what in SPREADS:
+                    count += value.numel()
+                    total += value.numel() * 2 * stats.norm.sf(atol / standard_error(what))
+                else:  # whatever else is compared must not be random at all
+                    assert torch.equal(value, other[what]), what
+                    exact += 1
+    assert 10 < count < 100
+    assert exact == (0 if name == "reparameterize" else 2 * 7)
+    assert total < ALLOWED
+
+
+def test_the_bound_holds_for_products_of_normal_numbers_too() -> None:
+    """The least favourable statistic, the mean of N / 2 products, has heavier tails: Chernoff's bound for it.
+
+    E exp(tXY) = (1 − t²)^(−1/2), so P(|difference of two means of m products| > a) <= 2 exp(−m (s a + ln(1 − s²))), any s.
+    """
+    m, a = lab2.DRAWS // 2, lab2.WITHIN[1]
+    bound = min(2 * math.exp(-m * (s * a + math.log(1 - s * s))) for s in (a * k / 100 for k in range(1, 200)))
+    assert bound * 10 < ALLOWED
+
+
+@pytest.mark.parametrize(("exercise", "part"), RANDOM, ids=lambda thing: thing.name)
+def test_the_spreads_are_those_that_are_observed(exercise: Exercise, part: Part) -> None:
+    draws = [statistics(exercise, part, 1000 * seed + 7)[0] for seed in range(24)]
+    for name in set(draws[0]) & set(SPREADS):
+        values = torch.stack([draw[name].flatten() for draw in draws])
+        spread = (values.var(dim=0) * lab2.DRAWS).max().item()  # a diagonal of correlations does not vary at all
+        # 23 degrees of freedom, at most 4 columns: 2.6 times the true variance comes once in 10^5.
+        assert SPREADS[name] / 4 < spread < 2.6 * SPREADS[name], name
+
+
+def independent_draw(mu: Tensor, logvar: Tensor) -> Tensor:
+    """A right answer whose noise is not the reference's."""
+    torch.randn(7)
+    return mu + (logvar / 2).exp() * torch.randn_like(mu)
+
+
+class IndependentVAE(lab2.VAE):
+    """A right answer whose noise is not the reference's."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mu, logvar = self.encode(x)
+        return self.decode(independent_draw(mu, logvar)), mu, logvar
+
+    def sample(self, n: int) -> Tensor:
+        torch.randn(7)
+        images: Tensor = super().sample(n)
+        return images
+
+
+@pytest.mark.parametrize(
+    ("exercise", "candidate"),
+    [(lab2.reparameterize_exercise, independent_draw), (lab2.vae_exercise, IndependentVAE)],
+    ids=["reparameterize", "VAE"],
+)
+@pytest.mark.parametrize("seeds", [range(20), pytest.param(range(20, 200), marks=pytest.mark.slow)], ids=["20", "200"])
+def test_right_answers_pass_with_every_seed(exercise: Exercise, candidate: Any, seeds: range) -> None:
+    for seed in seeds:
+        report = judge_object(exercise, candidate, seed=seed * 7919)
+        assert report.verdict == RIGHT, f"seed {seed}: {report}"
+
+
+def test_a_small_bias_is_still_seen() -> None:
+    """The tolerance is not so wide that a spread wrong by a fifth, or a mean by a fifth of σ, would pass."""
+    for wrong in (
+        lambda mu, logvar: mu + 1.2 * (logvar / 2).exp() * torch.randn_like(mu),
+        lambda mu, logvar: mu + (logvar / 2).exp() * (torch.randn_like(mu) + 0.2),
+    ):
+        report = judge_object(lab2.reparameterize_exercise, wrong, seed=3)
+        assert report.parts[0].verdict == "wrong"
