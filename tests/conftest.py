@@ -3,6 +3,7 @@
 import importlib
 import linecache
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,12 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_interrupts() -> None:
+    """Let SIGINT interrupt, as at a terminal: what a shell starts in the background ignores it, and so would the tests."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ class Stage:
 
 def stages(full: bool) -> list[Stage]:
     """All stages in order; the first five are the fast part."""
-    units = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}  # two workers, so one thread each
+    units = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}  # small tensors; and two workers, so one thread each
     reduced = {} if full else {"COURSE_REDUCED": "1"}
     elsewhere = "not browser and not colab"
     nbval = ["-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
@@ -49,7 +49,7 @@ def stages(full: bool) -> list[Stage]:
         Stage("layering", tool("lint-imports")),
         Stage("build", tool("course", "build", "--check")),
         Stage("fast tests", pytest("-n2", "-q", "-m", f"{elsewhere} and not slow and not full and not gpu"), units),
-        Stage("verify", tool("course", "verify")),
+        Stage("verify", tool("course", "verify"), units),
         Stage("unit tests", pytest("-n2", "-q", "-m", elsewhere if full else f"{elsewhere} and not full"), units),
         Stage("solutions", pytest(*nbval, "solutions"), reduced),
         Stage("browser", pytest("-m", "browser"), missing=no_chromium),
