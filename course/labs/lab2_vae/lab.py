@@ -792,7 +792,8 @@ Its images are a little blurred: independent pixels make it cautious. Lab 4 meet
 
 ### Does it hold?
 
-The last cell holds your models against bars that every one of five seeds cleared when the course measured them.
+The next two cells hold your models, and the measured sweep, against bars that every one of five seeds cleared when the course measured
+them.
 """
 
 # %%
