@@ -70,7 +70,7 @@ def check_command(
         print(to_json(submission, chosen, reports))
     else:
         for report in reports:
-            console.print(Text(str(report)))
+            console.print(Text(str(report)), soft_wrap=True)
         points, out_of = sum(r.points for r in reports), sum(e.points for e in chosen.entries.values())
         console.print(Text(f"\n{points:g} of {out_of} points in {chosen.title}"))
     sys.exit(0 if all(report.verdict == "right" for report in reports) else 1)
@@ -111,7 +111,7 @@ def build_command(
             solved, current = _executed(name, solved), True
         solution.write_bytes(to_bytes(solved))
         note = "" if current else " (no outputs yet: course build --execute)"
-        console.print(f"{name}: {student.relative_to(ROOT)}, {solution.relative_to(ROOT)}{note}")
+        console.print(f"{name}: {student.relative_to(ROOT)}, {solution.relative_to(ROOT)}{note}", soft_wrap=True)
     if stale:
         names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
         _fail(f"Out of date: {names}. Run: course build --execute", code=1)
@@ -141,7 +141,7 @@ def verify_command(
                 problems += [f"{proof.name}: {problem}" for problem in proof.problems]
         console.print(table)
     for problem in problems[:20]:
-        console.print(Text(problem))
+        console.print(Text(problem), soft_wrap=True)
     sys.exit(1 if problems else 0)
 
 
@@ -169,5 +169,5 @@ def _folder(name: str) -> Path:
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    Console(stderr=True).print(Text(message))
+    Console(stderr=True).print(Text(message), soft_wrap=True)
     raise SystemExit(code)
