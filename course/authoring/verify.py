@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from course.checks.cut import make_stub
-from course.checks.diagnose import judge_answer, judge_object
+from course.checks.diagnose import Key, ask_object, judge, judge_answer
 from course.checks.exercise import Entry, Exercise, Lab, Question
 from course.checks.report import NOT_ATTEMPTED, RIGHT, WRONG, Report
 from course.checks.session import judge_entry
@@ -51,19 +52,20 @@ def _verify_exercise(entry: Entry, exercise: Exercise, seeds: range, on_judgemen
         problems.append(f"the untouched stub is {verdict!r}, not {NOT_ATTEMPTED!r}")
     judgements = 1
 
-    def judged(candidate: Any, seed: int) -> Report:
+    def judged(candidate: Any, key: Key) -> Report:
         nonlocal judgements
         judgements += 1
         on_judgement()
-        return judge_object(exercise, candidate, seed=seed, points=entry.points)
+        return judge(key, partial(ask_object, candidate), points=entry.points)
 
     for seed in seeds:
+        key = Key(exercise, seed)
         for name, candidate in {"the reference": exercise.reference, **exercise.styles}.items():
-            report = judged(candidate, seed)
+            report = judged(candidate, key)
             if report.verdict != RIGHT:
                 problems.append(f"seed {seed}: {name} is not right:\n{report}")
         for name, mistake in exercise.mistakes.items():
-            report = judged(mistake.candidate, seed)
+            report = judged(mistake.candidate, key)
             if report.verdict == RIGHT:
                 problems.append(f"seed {seed}: the mistake {name} passes")
             elif report.mistake != name:

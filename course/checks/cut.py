@@ -8,9 +8,10 @@ import symtable
 import textwrap
 import types
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from course.checks.probing import source_of, unwrap
+from course.checks.probing import functions_of, source_of, unwrap
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -44,10 +45,38 @@ def solution_source(source: str) -> str:
 
 def is_stub(candidate: Any, reference: Any, methods: Sequence[str] = ()) -> bool:
     """Say whether a student's object is still the stub: the same syntax tree, whatever its comments and docstring."""
-    stub = ast.parse(stub_source(inspect.getsource(reference), methods)).body[0]
-    candidate = unwrap(candidate)
-    pairs = [(vars(candidate).get(node.name) if methods else candidate, node) for node in _to_cut(stub, methods)]
-    return all(_tree_of(written) in (_bare(node), ast.dump(node.body[-1])) for written, node in pairs)
+    return describe(candidate, stub_of(reference, methods), methods).is_stub
+
+
+def stub_of(reference: Any, methods: Sequence[str] = ()) -> str:
+    """Return the source that a student is given in the place of a reference."""
+    return stub_source(inspect.getsource(reference), methods)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What can be said of a student's object without calling it."""
+
+    kind: str  # "function" (whatever can be called), "class" or "value"
+    type_name: str
+    is_stub: bool = False  # still as it was handed out
+    holds_todo: bool = False  # the stub's raise still stands in it somewhere
+
+
+def describe(candidate: Any, stub: str, methods: Sequence[str] = ()) -> Description:
+    """Describe a student's object; stub is the source that was handed out."""
+    if isinstance(candidate, type):
+        kind = "class"
+    else:
+        kind = "function" if callable(candidate) else "value"
+    type_name = type(candidate).__name__
+    if kind == "value":
+        return Description(kind, type_name)
+    handed_out, written = ast.parse(stub).body[0], unwrap(candidate)
+    attributes = vars(written) if methods and isinstance(written, type) else {}
+    pairs = [(attributes.get(node.name) if methods else written, node) for node in _to_cut(handed_out, methods)]
+    untouched = all(_tree_of(function) in (_bare(node), ast.dump(node.body[-1])) for function, node in pairs)
+    return Description(kind, type_name, untouched, any(left_over_todo(source_of(f) or "") for f in functions_of(candidate)))
 
 
 def global_names(source: str) -> set[str]:
@@ -155,7 +184,7 @@ def _name(definition: ast.AST) -> str:
 
 def make_stub(reference: Any, methods: Sequence[str] = ()) -> Any:
     """Return the stub itself, made from the reference's source in a copy of its module's namespace."""
-    source = stub_source(inspect.getsource(reference), methods)
+    source = stub_of(reference, methods)
     file = f"<stub of {reference.__name__}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # so that inspect finds it
     namespace = dict(vars(inspect.getmodule(reference)))

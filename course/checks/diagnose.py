@@ -1,11 +1,14 @@
 """Judge a candidate: compare what it answers with what the reference answers, and recognise known mistakes."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import torch
 
 from course.checks.compare import Difference, agree, first_difference, viewed
+from course.checks.cut import Description
 from course.checks.exercise import Case, Exercise, Part, Question
 from course.checks.probing import Outcome, run
 from course.checks.report import (
@@ -25,12 +28,52 @@ Ask = Callable[[Part, Case, int, bool], Outcome]
 NO_FAKES: frozenset[str] = frozenset()
 
 
-def judge(exercise: Exercise, ask: Ask, *, seed: int, points: float = 0.0, device: torch.device | str = "cpu") -> Report:
+class Key:
+    """An exercise's cases for one seed, and what the reference and the known mistakes answer to them.
+
+    Each expected answer is computed when it is first asked for, and kept: a grader judges a class with one key.
+    """
+
+    def __init__(self, exercise: Exercise, seed: int, device: torch.device | str = "cpu") -> None:
+        self.exercise, self.device = exercise, device
+        self._cases: dict[str, list[tuple[int, Case]]] = {}
+        self._seed = seed
+        self._expected: dict[tuple[str, str, int, frozenset[str]], tuple[Outcome, Outcome]] = {}
+
+    def cases(self, part: Part) -> list[tuple[int, Case]]:
+        """Return a part's cases, each with the seed of torch's generators; that seed does not betray the first one."""
+        if part.name not in self._cases:
+            generator = torch.Generator().manual_seed(self._seed)
+            numbered = enumerate(part.cases(generator))
+            self._cases[part.name] = [(_derived(self._seed, part.name, number), case) for number, case in numbered]
+        return self._cases[part.name]
+
+    def expected(self, part: Part, mistake: str, index: int, used: frozenset[str]) -> tuple[Outcome, Outcome]:
+        """Return what the reference ("") or a mistake answers to a case, with these fakes: as it is, and as the part views it."""
+        place = (part.name, mistake, index, used)
+        if place not in self._expected:
+            candidate = self.exercise.mistakes[mistake].candidate if mistake else self.exercise.reference
+            seed, case = self.cases(part)[index]
+            outcome = run(candidate, part.probe, case, seed=seed, fakes=used, device=self.device)
+            if outcome.failure and outcome.failure.kind == "timeout":
+                raise KeyboardInterrupt  # it hit our own code, not the student's: no verdict
+            if outcome.failure and not mistake:
+                raise RuntimeError(f"the reference of {self.exercise.name} fails: {outcome.failure.message}")
+            self._expected[place] = outcome, viewed(part, outcome, case)
+        return self._expected[place]
+
+
+def _derived(seed: int, part: str, number: int) -> int:
+    return int.from_bytes(sha256(f"{seed} {part} {number}".encode()).digest()[:4], "big")
+
+
+def judge(key: Key, ask: Ask, *, points: float = 0.0) -> Report:
     """Judge a candidate by its answers alone; ask gets them. points: what the exercise is worth."""
+    exercise = key.exercise
     total_weight = sum(part.weight for part in exercise.parts)
     trials, parts = [], []
     for part in exercise.parts:
-        trial = _Trials(part, exercise, ask, seed, device)
+        trial = _Trials(part, key, ask)
         worth = points * part.weight / total_weight
         earned = worth if trial.verdict == RIGHT else 0.0
         trials.append(trial)
@@ -55,9 +98,41 @@ def judge_object(
     """Judge an object that lives in this process."""
 
     def ask(part: Part, case: Case, case_seed: int, with_fakes: bool) -> Outcome:
-        return run(candidate, part.probe, case, seed=case_seed, fakes=None if with_fakes else NO_FAKES, device=device)
+        return ask_object(candidate, part, case, case_seed, with_fakes, device)
 
-    return judge(exercise, ask, seed=seed, points=points, device=device)
+    return judge(Key(exercise, seed, device), ask, points=points)
+
+
+def ask_object(
+    candidate: Any, part: Part, case: Case, seed: int, with_fakes: bool, device: torch.device | str = "cpu"
+) -> Outcome:
+    """Ask an object that lives in this process."""
+    return run(candidate, part.probe, case, seed=seed, fakes=None if with_fakes else NO_FAKES, device=device)
+
+
+def judge_described(key: Key, described: Description, ask: Ask, *, points: float = 0.0) -> Report:
+    """Judge what a student wrote in the place of an exercise, whatever it is, wherever it lives."""
+    exercise = key.exercise
+    wrong_kind = _wrong_kind(exercise, described)
+    if wrong_kind:
+        return Report(exercise.name, ERROR, message=wrong_kind, out_of=points)
+    if described.is_stub:
+        return Report(exercise.name, NOT_ATTEMPTED, out_of=points)
+    report = judge(key, ask, points=points)
+    if report.verdict == NOT_ATTEMPTED and described.holds_todo:
+        message = f'Your code still runs into `raise NotImplementedError("TODO {exercise.name}")`: delete that line.'
+        return replace(report, verdict=ERROR, message=message)
+    if report.verdict == TIMEOUT:
+        return replace(report, message="Look for a loop that never ends, or for work done pixel by pixel.")
+    return report
+
+
+def _wrong_kind(exercise: Exercise, described: Description) -> str:
+    wanted = "class" if isinstance(exercise.reference, type) else "function"
+    if described.kind == wanted:
+        return ""
+    article = "" if wanted == "class" else "a "
+    return f"{exercise.name} is a {wanted}. Give check the {wanted} itself, not {article}{described.type_name}."
 
 
 def judge_answer(question: Question, answer: Any, *, points: float = 0.0) -> Report:
@@ -78,21 +153,17 @@ def judge_answer(question: Question, answer: Any, *, points: float = 0.0) -> Rep
 class _Trials:
     """One part's cases, with what the candidate answered, and the verdict on it."""
 
-    def __init__(self, part: Part, exercise: Exercise, ask: Ask, seed: int, device: torch.device | str) -> None:
-        self.part = part
-        self.reference = exercise.reference
-        self.device = device
-        self.ask = ask
-        generator = torch.Generator().manual_seed(seed)
-        self.cases = [(seed + i, case) for i, case in enumerate(part.cases(generator))]
+    def __init__(self, part: Part, key: Key, ask: Ask) -> None:
+        self.part, self.key, self.ask = part, key, ask
+        self.cases = key.cases(part)
         self.got = self._answers(with_fakes=True)
         self.seen = [self._viewed(i, got) for i, got in enumerate(self.got)]
         self.verdict, self.problem = self._judge()
 
-    def explained_by(self, candidate: Any) -> bool:
-        """Say whether the answers are those of another candidate, in every case."""
+    def explained_by(self, mistake: str) -> bool:
+        """Say whether the answers are those of a known mistake, in every case."""
         return all(
-            agree(self.part, self.seen[i], self._viewed(i, self._expected(candidate, i, got)))
+            agree(self.part, self.seen[i], self.key.expected(self.part, mistake, i, got.used)[1])
             for i, got in enumerate(self.got)
         )
 
@@ -107,47 +178,41 @@ class _Trials:
     def _judge(self) -> tuple[str, str]:
         failure = self.got[-1].failure
         if failure and failure.kind == "todo":
-            if failure.name.split(".")[0] == self.reference.__name__:
+            if failure.name.split(".")[0] == self.key.exercise.name:
                 return NOT_ATTEMPTED, ""
             return BLOCKED, f"It calls `{failure.name}`, which is not written yet."
+        if failure and failure.kind == "withheld":
+            return ERROR, f"It calls the course's own `{failure.name}`, which is left out when work is graded: write it yourself."
         where = f" ({failure.line})" if failure and failure.line else ""
         if failure and failure.kind == "timeout":
             return TIMEOUT, f"It was {failure.message}{where}."
-        difference = self._difference(self.got)
+        difference = self._difference(self.got, self.seen)
         if difference is None:
             return RIGHT, ""
         used = sorted(set().union(*(got.used for got in self.got)))
         # A candidate may mix its own formula with an earlier exercise that it calls, or call one in a way that only its
         # own understands: right, if it is right without fakes.
-        if used and self._difference(self._answers(with_fakes=False)) is None:
-            return RIGHT, ""
+        if used:
+            alone = self._answers(with_fakes=False)
+            if self._difference(alone, [self._viewed(i, got) for i, got in enumerate(alone)]) is None:
+                return RIGHT, ""
         if failure:
             return ERROR, f"{failure.name}: {failure.message}{where}"
         note = f" (During a check a stand-in takes the place of your {', '.join(f'`{name}`' for name in used)}.)"
         return WRONG, difference.text + (note if used and difference.kind == "value" else "")
 
-    def _difference(self, outcomes: list[Outcome]) -> Difference | None:
+    def _difference(self, outcomes: list[Outcome], views: list[Outcome]) -> Difference | None:
         """Return where the answers first part from what was expected."""
-        for i, got in enumerate(outcomes):
-            expected = self._expected(self.reference, i, got)
-            if expected.failure:
-                raise RuntimeError(f"the reference of {self.reference.__name__} fails: {expected.failure.message}")
+        for i, (got, seen) in enumerate(zip(outcomes, views, strict=True)):
+            expected, expected_view = self.key.expected(self.part, "", i, got.used)
             difference = first_difference(self.part, got, expected, structure_only=True)
-            difference = difference or first_difference(self.part, self._viewed(i, got), self._viewed(i, expected))
+            difference = difference or first_difference(self.part, seen, expected_view)
             if difference:
                 return difference
         return None
 
     def _viewed(self, index: int, outcome: Outcome) -> Outcome:
         return viewed(self.part, outcome, self.cases[index][1])
-
-    def _expected(self, candidate: Any, index: int, got: Outcome) -> Outcome:
-        """Return what another candidate answers to a case, with the fakes that the student's code used."""
-        case_seed, case = self.cases[index]
-        outcome = run(candidate, self.part.probe, case, seed=case_seed, fakes=got.used, device=self.device)
-        if outcome.failure and outcome.failure.kind == "timeout":
-            raise KeyboardInterrupt  # it hit our own code, not the student's: no verdict
-        return outcome
 
 
 def _overall(verdicts: list[str]) -> str:
@@ -166,11 +231,11 @@ def _recognise(exercise: Exercise, trials: list[_Trials]) -> str:
     wrong = [trial for trial in trials if trial.verdict in (WRONG, ERROR)]
     others = [trial for trial in trials if trial not in wrong]
     best, best_score = "", (0, 0)
-    for name, mistake in exercise.mistakes.items():
-        explained = sum(trial.explained_by(mistake.candidate) for trial in wrong)
+    for name in exercise.mistakes:
+        explained = sum(trial.explained_by(name) for trial in wrong)
         if not explained:
             continue
-        score = (explained, sum(trial.explained_by(mistake.candidate) for trial in others))
+        score = (explained, sum(trial.explained_by(name) for trial in others))
         if score > best_score:
             best, best_score = name, score
     return best

@@ -8,7 +8,7 @@ import time
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from course.checks.exercise import Case, Probe
 
 TODO = re.compile(r"TODO ([\w.]+)")
+WITHHELD = re.compile(r"WITHHELD ([\w.]+)")  # where students are graded, the course's own solutions are cut out
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,13 @@ Answer = Tensor | float | Other
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a probe has no answers: kind is "error", "timeout" or "todo" (an unwritten exercise was called)."""
+    """Why a probe has no answers.
+
+    kind: "error", "timeout", "todo" (an unwritten exercise was called) or "withheld" (the course's own solution was).
+    """
 
     kind: str
-    name: str  # the exception's type, or the unwritten exercise
+    name: str  # the exception's type, or the exercise
     message: str
     line: str = ""
 
@@ -63,9 +67,23 @@ def run(
 
     fakes: which of the probe's fakes stand in for the student's earlier exercises (default: all).
     """
+    outcome, after = observe(candidate, probe, case, seed=seed, fakes=fakes, device=device)
+    return replace(outcome, edited=edited_inputs(case, after))
+
+
+def observe(
+    candidate: Any,
+    probe: Probe,
+    case: Case,
+    *,
+    seed: int,
+    fakes: frozenset[str] | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Outcome, dict[str, Tensor]]:
+    """Do what run does, and return besides the case's tensors as the candidate left them: where it cannot be trusted to
+    look after them, another compares."""
     used: set[str] = set()
     given = {name: _on(device, value) for name, value in case.items()}
-    before = {name: value.clone() for name, value in given.items() if isinstance(value, Tensor)}
     chosen = {name: _recorded(name, fake, used) for name, fake in probe.fakes.items() if fakes is None or name in fakes}
     started = time.monotonic()
     with torch.random.fork_rng(), torch.enable_grad(), _stand_ins(candidate, chosen):
@@ -74,12 +92,21 @@ def run(
             seen = probe.see(candidate, **given)
         except KeyboardInterrupt as stop:
             text = f"still running after {time.monotonic() - started:.0f} s, then stopped"
-            return Outcome(failure=Failure("timeout", "", text, _students_line(stop, candidate)), used=frozenset(used))
+            return Outcome(failure=Failure("timeout", "", text, _students_line(stop, candidate)), used=frozenset(used)), {}
         except BaseException as error:  # whatever a student's code raises is an answer, never our crash
-            return Outcome(failure=_failure(error, candidate), used=frozenset(used))
+            return Outcome(failure=_failure(error, candidate), used=frozenset(used)), {}
     answers = {name: _answer(value) for name, value in seen.items()}
-    edited = tuple(name for name, value in before.items() if not _identical(value, given[name]))
-    return Outcome(answers, edited, used=frozenset(used))
+    after = {name: value.detach() for name, value in given.items() if isinstance(value, Tensor)}
+    return Outcome(answers, used=frozenset(used)), after
+
+
+def edited_inputs(case: Case, after: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the tensors of a case that are not what they were."""
+    return tuple(
+        name
+        for name, value in case.items()
+        if isinstance(value, Tensor) and name in after and not _identical(value, after[name].to(value.device))
+    )
 
 
 def _recorded(name: str, fake: Callable[..., Any], used: set[str]) -> Callable[..., Any]:
@@ -159,9 +186,11 @@ def _stand_ins(candidate: Any, fakes: Mapping[str, Callable[..., Any]]) -> Itera
 
 
 def _failure(error: BaseException, candidate: Any) -> Failure:
-    todo = TODO.match(text_of(error, str)) if isinstance(error, NotImplementedError) else None
-    if todo:
-        return Failure("todo", todo[1], todo.string)
+    if isinstance(error, NotImplementedError):
+        text = text_of(error, str)
+        for kind, mark in (("todo", TODO), ("withheld", WITHHELD)):
+            if found := mark.match(text):
+                return Failure(kind, found[1][:200], text[:500])
     message = text_of(error, str).strip() or "(no message)"
     return Failure("error", type(error).__name__, message[:500], _students_line(error, candidate))
 

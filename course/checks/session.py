@@ -2,15 +2,14 @@
 
 import secrets
 import sys
-from dataclasses import replace
 from typing import Any
 
-from course.checks.cut import is_stub, left_over_todo
-from course.checks.diagnose import judge_answer, judge_object
-from course.checks.exercise import Entry, Exercise, Lab, Question
-from course.checks.probing import functions_of, source_of, unwrap
+from course.checks.cut import describe, stub_of
+from course.checks.diagnose import Key, ask_object, judge_answer, judge_described
+from course.checks.exercise import Entry, Lab, Question
+from course.checks.probing import unwrap
 from course.checks.render import as_html, as_text, table_as_html, table_as_text
-from course.checks.report import ERROR, MISSING, NOT_ATTEMPTED, TIMEOUT, Report
+from course.checks.report import MISSING, NOT_ATTEMPTED, Report
 from course.training import pick_device
 
 
@@ -71,18 +70,13 @@ def judge_entry(entry: Entry, candidate: Any) -> Report:
     item = entry.item
     if isinstance(item, Question):
         return judge_answer(item, candidate, points=entry.points)
-    wrong_kind = _wrong_kind(item, candidate)
-    if wrong_kind:
-        return Report(item.name, ERROR, message=wrong_kind, out_of=entry.points)
-    if is_stub(candidate, item.reference, item.methods):
-        return Report(item.name, NOT_ATTEMPTED, out_of=entry.points)
-    report = judge_object(item, candidate, seed=secrets.randbelow(2**31), points=entry.points, device=pick_device())
-    if report.verdict == NOT_ATTEMPTED and _holds_todo(candidate):
-        message = f'Your code still runs into `raise NotImplementedError("TODO {item.name}")`: delete that line.'
-        return replace(report, verdict=ERROR, message=message)
-    if report.verdict == TIMEOUT:
-        return replace(report, message="Look for a loop that never ends, or for work done pixel by pixel.")
-    return report
+    device = pick_device()
+    return judge_described(
+        Key(item, secrets.randbelow(2**31), device),
+        describe(candidate, stub_of(item.reference, item.methods), item.methods),
+        lambda part, case, seed, with_fakes: ask_object(candidate, part, case, seed, with_fakes, device),
+        points=entry.points,
+    )
 
 
 _session: Session | None = None
@@ -149,17 +143,3 @@ def _show(text: str, html: str | None) -> None:
 
 def _name_of(candidate: Any) -> str:
     return str(getattr(unwrap(candidate), "__name__", "")) or type(candidate).__name__
-
-
-def _wrong_kind(exercise: Exercise, candidate: Any) -> str:
-    if isinstance(exercise.reference, type):
-        if isinstance(candidate, type):
-            return ""
-        return f"{exercise.name} is a class. Give check the class itself, not {type(candidate).__name__}."
-    if callable(candidate) and not isinstance(candidate, type):
-        return ""
-    return f"{exercise.name} is a function. Give check the function itself, not a {type(candidate).__name__}."
-
-
-def _holds_todo(candidate: Any) -> bool:
-    return any(left_over_todo(source_of(function) or "") for function in functions_of(candidate))

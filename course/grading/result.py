@@ -137,4 +137,5 @@ def _grading(content: dict[str, Any]) -> Grading:
     if run is not None:
         run = Run(**run | {"figures": tuple(Figure(**figure) for figure in run["figures"])})
     fingerprints = {name: tuple(hashes) for name, hashes in content["fingerprints"].items()}
-    return Grading(**content | {"reports": reports, "noticed": tuple(content["noticed"]), "fingerprints": fingerprints, "run": run})
+    noticed = tuple(content["noticed"])
+    return Grading(**content | {"reports": reports, "noticed": noticed, "fingerprints": fingerprints, "run": run})

@@ -80,8 +80,9 @@ def test_a_sabotaged_exercise_is_reported_and_the_others_are_not(
 
 def test_a_stub_that_is_taken_for_an_attempt_is_reported(tiny_lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from course.checks import session
+    from course.checks.cut import Description
 
-    monkeypatch.setattr(session, "is_stub", lambda *args: False)
+    monkeypatch.setattr(session, "describe", lambda *args: Description("function", "function", holds_todo=True))
     found = proofs(tiny_lab)
     assert "the untouched stub is 'error', not 'not attempted'" in found["double"].problems
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from course.checks.diagnose import judge, judge_answer, judge_object
+from course.checks.diagnose import Key, judge, judge_answer, judge_object
 from course.checks.exercise import Entry, Exercise, Part, Question, probe
 from course.checks.probing import Failure, Outcome
 from course.checks.report import BLOCKED, ERROR, NOT_ATTEMPTED, RIGHT, TIMEOUT, WRONG, Report
@@ -337,14 +337,17 @@ def test_a_judge_needs_only_answers() -> None:
             return Outcome({"gradient_of_mu": mu, "gradient_of_logvar": 0.5 * (logvar.exp() - 1)})
         return Outcome({"KL": 0.5 * (logvar.exp() + mu**2 - 1 - logvar).sum(1)})
 
-    report = judge(lab2.kl_exercise, ask, seed=100, points=3)
+    report = judge(Key(lab2.kl_exercise, 100), ask, points=3)
     assert report.verdict == RIGHT
-    assert asked == [(name, 100 + i, True) for name in ("value", "gradient") for i in range(4)]
+    assert [(name, with_fakes) for name, _, with_fakes in asked] == [(n, True) for n in ("value", "gradient") for _ in range(4)]
+    seeds = [seed for _, seed, _ in asked]
+    assert len(set(seeds)) == len(seeds)
+    assert not set(seeds) & set(range(90, 120)), "the seed of the cases must not be told"
 
     def forge(part: Part, case: Any, seed: int, with_fakes: bool) -> Outcome:
         return Outcome(failure=Failure("error", "Nothing", "at all"))
 
-    assert judge(lab2.kl_exercise, forge, seed=100).verdict == ERROR
+    assert judge(Key(lab2.kl_exercise, 100), forge).verdict == ERROR
 
 
 def test_seeds_change_the_cases() -> None:

@@ -133,10 +133,8 @@ def test_the_latest_report_counts(session: Session, notebook: Any) -> None:
 
 def test_seeds_are_fresh(session: Session, notebook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    true_judge = session_module.judge_object
-    monkeypatch.setattr(
-        session_module, "judge_object", lambda *args, **options: seen.append(options["seed"]) or true_judge(*args, **options)
-    )
+    true_key = session_module.Key
+    monkeypatch.setattr(session_module, "Key", lambda item, seed, device: seen.append(seed) or true_key(item, seed, device))
     notebook.run(KL)
     for _ in range(3):
         check(notebook["gaussian_kl"])
