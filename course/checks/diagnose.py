@@ -135,14 +135,14 @@ def _wrong_kind(exercise: Exercise, described: Description) -> str:
     return f"{exercise.name} is a {wanted}. Give check the {wanted} itself, not {article}{described.type_name}."
 
 
-def judge_answer(question: Question, answer: Any, *, points: float = 0.0) -> Report:
-    """Judge the answer to a question: a letter, in either case, with or without spaces."""
+def judge_answer(question: Question, answer: Any, *, points: float = 0.0, shown: str = "") -> Report:
+    """Judge the answer to a question: a letter, in either case, with or without spaces. shown: its repr, if known."""
     letter = answer.strip().lower() if isinstance(answer, str) else None
     options = ", ".join(f'"{option}"' for option in question.feedback)
     if letter == "":
         return Report(question.name, NOT_ATTEMPTED, out_of=points)
     if letter is None or letter not in question.feedback:
-        message = f"Set {question.name} to one of the letters {options}; it is {answer!r:.60}."
+        message = f"Set {question.name} to one of the letters {options}; it is {shown or repr(answer):.60}."
         return Report(question.name, WRONG, message=message, out_of=points)
     verdict = RIGHT if letter == question.right else WRONG
     earned = points if verdict == RIGHT else 0.0

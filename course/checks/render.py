@@ -40,9 +40,9 @@ def as_html(report: Report) -> str:
     for line, problem in _part_lines(report):
         rows.append(f"<div>{escape(line)}</div>")
         if problem:
-            rows.append(f'<div style="margin-left:1.5em">{_code(problem)}</div>')
+            rows.append(f'<div style="margin-left:1.5em">{with_code(problem)}</div>')
     rows.extend(
-        f'<div style="margin-top:.4em">{f"<b>{title}</b>" if title else ""}{_code(text)}</div>'
+        f'<div style="margin-top:.4em">{f"<b>{title}</b>" if title else ""}{with_code(text)}</div>'
         for title, text in _remarks(report)
     )
     return (
@@ -66,6 +66,14 @@ def table_as_html(rows: Iterable[tuple[str, str, str]], total: str) -> str:
     )
     head = '<tr><th style="text-align:left">exercise</th><th style="text-align:left">verdict</th><th>points</th></tr>'
     return f"<table><thead>{head}</thead><tbody>{body}</tbody></table><p><b>{escape(total)}</b></p>"
+
+
+def with_code(text: str) -> str:
+    """Escape a text for HTML and set what stands between backticks as code."""
+    pieces = escape(text).split("`")
+    if len(pieces) % 2 == 0:  # an odd backtick out: leave them all
+        return escape(text)
+    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
 
 
 def _part_lines(report: Report) -> Iterator[tuple[str, str]]:
@@ -94,14 +102,6 @@ def _remarks(report: Report) -> list[tuple[str, str]]:
     if report.parts and report.verdict in (WRONG, ERROR) and report.exercise.isidentifier() and not report.message:
         remarks.append(("", f"Stuck? hint({report.exercise.split('.')[0]}) gives a hint."))
     return remarks
-
-
-def _code(text: str) -> str:
-    """Escape a text and set what stands between backticks as code."""
-    pieces = escape(text).split("`")
-    if len(pieces) % 2 == 0:  # an odd backtick out: leave them all
-        return escape(text)
-    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
 
 
 def _filled(text: str, indent: int) -> str:

@@ -1,0 +1,159 @@
+"""Run the part of a notebook that defines things: no training, no plots, no widgets."""
+
+import ast
+import builtins
+import linecache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from course.checks.cut import global_names
+from course.checks.probing import text_of
+
+NOTEBOOK_CALLS = ("check", "hint", "progress", "start")
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what parsing a stranger's source may raise
+
+
+@dataclass
+class Definitions:
+    """What a notebook defines, and what failed: name that would have been defined -> what went wrong."""
+
+    namespace: dict[str, Any] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def define(
+    cells: Iterable[str],
+    wanted: Iterable[str],
+    namespace: dict[str, Any],
+    *,
+    skip: Mapping[int, str] | None = None,
+    on_statement: Callable[[int], None] = lambda number: None,
+) -> Definitions:
+    """Run a notebook's imports and definitions, in its order, and what gives wanted names their values.
+
+    That is followed by name: the assignments of wanted names, of the names that these and the definitions of wanted names
+    read, and so on. Nothing else is run. skip: statements not to run, by number, with what to say of them. on_statement is
+    called with the number of each statement before it is run.
+    """
+    statements: list[tuple[str, ast.stmt]] = []
+    found = Definitions(namespace)
+    namespace.update({"__name__": "__main__", "__builtins__": builtins})
+    for number, source in enumerate(cells, start=1):
+        file, plain = f"<cell {number}>", without_magics(source)
+        try:
+            statements += [(file, statement) for statement in ast.parse(plain, file).body]
+        except UNREADABLE as error:
+            found.failures.update(dict.fromkeys(_names_said(source), f"The cell does not parse: {error}."))
+            continue
+        linecache.cache[file] = (len(plain), None, plain.splitlines(keepends=True), file)
+    needed = _needed_names([statement for _, statement in statements], wanted)
+    for number, (file, statement) in enumerate(statements):
+        if _is_definition(statement) or (_bound_names(statement) & needed and not _calls_notebook(statement)):
+            if skip and number in skip:
+                found.failures.update(dict.fromkeys(_bound_names(statement), skip[number]))
+                continue
+            on_statement(number)
+            _run(statement, file, found)
+    return found
+
+
+def without_magics(source: str) -> str:
+    """Blank out the lines that only a notebook understands: %magics, !commands, and questions with a trailing ?.
+
+    A cell that is Python as it stands is left alone: such a line may belong to a string or to an expression.
+    """
+    lines = source.splitlines()
+    if lines and lines[0].lstrip().startswith("%%"):
+        return ""
+    try:
+        ast.parse(source)
+    except UNREADABLE:
+        magic = ("%", "!", "?")
+        return "\n".join("" if line.lstrip().startswith(magic) or line.rstrip().endswith("?") else line for line in lines)
+    return source
+
+
+def sources_of(cells: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """Return the source of the last definition of each name, as far as the cells can be parsed."""
+    wanted, found = set(names), {}
+    for source in cells:
+        plain = without_magics(source)
+        try:
+            for statement in ast.parse(plain).body:
+                name = getattr(statement, "name", "")
+                if name in wanted:
+                    found[name] = ast.get_source_segment(plain, statement) or ""
+        except UNREADABLE:
+            continue
+    return found
+
+
+def _run(statement: ast.stmt, file: str, found: Definitions) -> None:
+    try:
+        exec(compile(ast.Module([statement], type_ignores=[]), file, "exec"), found.namespace)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a student's cell may raise anything; its names get that said
+        message = f"Its cell stops with {type(error).__name__}: {text_of(error, str)[:300]}"
+        found.failures.update(dict.fromkeys(_bound_names(statement), message))
+    else:
+        for name in _bound_names(statement):
+            found.failures.pop(name, None)
+
+
+def _is_definition(statement: ast.stmt) -> bool:
+    return isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+
+
+def _bound_names(statement: ast.stmt) -> set[str]:
+    """List the names that a top-level statement binds, or whose attributes and items it sets."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+    if isinstance(statement, (ast.If, ast.Try)):
+        handled = [inner for handler in getattr(statement, "handlers", ()) for inner in handler.body]
+        inside = [*statement.body, *handled, *statement.orelse, *getattr(statement, "finalbody", ())]
+        return set().union(*map(_bound_names, inside))
+    return set()
+
+
+def _needed_names(statements: list[ast.stmt], wanted: Iterable[str]) -> set[str]:
+    """Follow the wanted names through the statements that bind them and what those read, as far as it goes."""
+    binding: dict[str, list[ast.stmt]] = {}
+    for statement in statements:
+        for name in _bound_names(statement):
+            binding.setdefault(name, []).append(statement)
+    needed, queue, seen = set(wanted), list(wanted), set()
+    while queue:
+        for statement in binding.get(queue.pop(), ()):
+            if id(statement) not in seen:
+                seen.add(id(statement))
+                more = _names_read(statement) - needed
+                needed |= more
+                queue.extend(more)
+    return needed
+
+
+def _names_read(statement: ast.stmt) -> set[str]:
+    try:
+        return global_names(ast.unparse(statement))
+    except UNREADABLE:  # running it will say so
+        return set()
+
+
+def _calls_notebook(statement: ast.stmt) -> bool:
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in NOTEBOOK_CALLS
+        for node in ast.walk(statement)
+    )
+
+
+def _names_said(source: str) -> list[str]:
+    """Find the names that a cell which does not parse was to define, by its markers."""
+    marks = ("# exercise: ", "# question: ")
+    return [line.split(": ", 1)[1].strip() for line in source.splitlines() if line.startswith(marks)]

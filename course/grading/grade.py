@@ -1,0 +1,175 @@
+"""Grade one submission: ask its process in the sandbox, judge the answers here."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from types import TracebackType
+
+from course.checks.diagnose import Key, judge_answer, judge_described
+from course.checks.exercise import Case, Entry, Exercise, Lab, Part, Question
+from course.checks.probing import Outcome
+from course.checks.report import ERROR, MISSING, NOT_ATTEMPTED, RIGHT, Report
+from course.grading.result import CRASHED, GRADED, UNREADABLE, Grading
+from course.grading.sandbox import Attempt, Died, Limits, Loaded, Sandbox, SandboxError, failure_of
+
+MAX_RESTARTS = 40  # processes for one submission: enough for one a statement or exercise that kills it
+
+
+class Disturbed(Exception):
+    """Something went wrong in a sandbox that other submissions share: try again alone."""
+
+
+class Grader:
+    """Grades submissions of one lab, with one seed; keeps a warm sandbox and the expected answers."""
+
+    def __init__(self, lab: Lab, seed: int, level: str, limits: Limits = Limits(), *, slot: int = 0) -> None:
+        """Raises SandboxError if the level does not work here."""
+        self.lab, self.seed, self.level, self.limits, self.slot = lab, seed, level, limits, slot
+        self._keys = {
+            name: Key(entry.item, seed) for name, entry in lab.entries.items() if isinstance(entry.item, Exercise)
+        }
+        self._shared: Sandbox | None = self._start()
+
+    def __enter__(self) -> "Grader":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._shared:
+            self._shared.close()
+
+    def grade(self, cells: Sequence[str]) -> Grading:
+        """Grade a submission's cells. Raises SandboxError if no sandbox can be had any more."""
+        self._shared = self._shared or self._start()
+        try:
+            return _Grading(self, self._shared, cells, alone=False).result()
+        except Disturbed:  # the answer may have been the sandbox's fault, or another's
+            pass
+        except SandboxError:
+            self._shared.close()
+            self._shared = None
+        with self._start() as sandbox:
+            try:
+                return _Grading(self, sandbox, cells, alone=True).result()
+            except SandboxError as error:
+                return crashed(self.lab, self.level, f"It brought its sandbox down ({error}).")
+
+    def key(self, name: str) -> Key:
+        """Return an exercise's cases and expected answers."""
+        return self._keys[name]
+
+    def _start(self) -> Sandbox:
+        return Sandbox(self.lab, self.level, self.limits, slot=self.slot)
+
+
+def unreadable(lab: Lab, reason: str) -> Grading:
+    """Return the grading of a file that is no notebook."""
+    return Grading(UNREADABLE, _all(lab, MISSING, ""), reason=reason)
+
+
+def crashed(lab: Lab, level: str, reason: str) -> Grading:
+    """Return the grading of a submission that no sandbox survives."""
+    return Grading(CRASHED, _all(lab, ERROR, reason), sandbox=level, reason=reason)
+
+
+def _all(lab: Lab, verdict: str, message: str) -> tuple[Report, ...]:
+    return tuple(Report(name, verdict, message=message, out_of=entry.points) for name, entry in lab.entries.items())
+
+
+class _Grading:
+    """One submission being graded in one sandbox; a process that dies or hangs is replaced if the sandbox is its own."""
+
+    def __init__(self, grader: Grader, sandbox: Sandbox, cells: Sequence[str], *, alone: bool) -> None:
+        self.grader, self.sandbox, self.cells, self.alone = grader, sandbox, cells, alone
+        self.skip: dict[int, str] = {}
+        self.noticed: list[str] = []
+        self.restarts = 0
+        self.attempt: Attempt | None = None
+
+    def result(self) -> Grading:
+        """Grade every exercise. Raises Disturbed, SandboxError."""
+        try:
+            loaded = self._load()
+            if loaded is None:
+                return replace(crashed(self.grader.lab, self.sandbox.level, self.noticed[-1]), noticed=tuple(self.noticed))
+            reports = tuple(self._judge(name, entry, loaded) for name, entry in self.grader.lab.entries.items())
+        finally:
+            self._end()
+        fingerprints = {
+            report.exercise: loaded.fingerprints[report.exercise]
+            for report in reports
+            if report.verdict not in (NOT_ATTEMPTED, MISSING) and loaded.fingerprints.get(report.exercise)
+        }
+        return Grading(GRADED, reports, self.sandbox.level, noticed=tuple(self.noticed), fingerprints=fingerprints)
+
+    def _judge(self, name: str, entry: Entry, loaded: Loaded) -> Report:
+        if name in loaded.failures:
+            return Report(name, ERROR, message=loaded.failures[name], out_of=entry.points)
+        item = entry.item
+        if name not in (loaded.answers if isinstance(item, Question) else loaded.described):
+            return Report(name, MISSING, message=f"No cell defines `{name}`. Was it renamed or deleted?", out_of=entry.points)
+        if isinstance(item, Question):
+            letter, shown = loaded.answers[name]
+            return judge_answer(item, letter, points=entry.points, shown=shown)
+        broken: Exception | None = None
+
+        def ask(part: Part, case: Case, seed: int, with_fakes: bool) -> Outcome:
+            nonlocal broken
+            if broken is None:
+                try:
+                    if self.attempt is None and self._load() is None:
+                        raise Died("its process ended while its definitions were run")
+                    assert self.attempt is not None
+                    return self.attempt.probe(name, part, case, seed, with_fakes)
+                except (Died, TimeoutError) as error:
+                    broken = error
+                    self._ended(error, f"{name}: ")
+            return Outcome(failure=failure_of(broken, self.sandbox.limits.timeout))
+
+        if self.attempt:
+            self.attempt.give_time()
+        return judge_described(self.grader.key(name), loaded.described[name], ask, points=entry.points)
+
+    def _load(self) -> Loaded | None:
+        """Start a process and run the definitions in it, without those that killed it before; None if that is hopeless."""
+        while self.restarts < MAX_RESTARTS:
+            self.restarts += 1
+            self.attempt = attempt = self.sandbox.open(self.cells)
+            try:
+                return attempt.load(self.skip)
+            except (Died, TimeoutError) as error:
+                text = failure_of(error, self.sandbox.limits.timeout).message
+                at = attempt.at
+                self._ended(error, "")
+                if at < 0 or at in self.skip:  # it is not the running of a statement that fails
+                    return None
+                self.skip[at] = f"While this cell was run, the notebook was {text}." if isinstance(error, TimeoutError) else f"While this cell was run, {text}."
+        self._notice("its process was started too often")
+        return None
+
+    def _ended(self, error: Exception, where: str) -> None:
+        """Clear up after a process that died or hung. Raises Disturbed where the sandbox is shared."""
+        status = self._end()
+        if not self.alone:
+            raise Disturbed
+        text = failure_of(error, self.sandbox.limits.timeout).message
+        self._notice(f"{where}{text}{f' ({_signal(status)})' if status < 0 and status != -9 else ''}")
+
+    def _end(self) -> int:
+        attempt, self.attempt = self.attempt, None
+        if attempt is None:
+            return 0
+        for text in attempt.noticed:
+            self._notice(text)
+        return attempt.close()
+
+    def _notice(self, text: str) -> None:
+        if text not in self.noticed:
+            self.noticed.append(text)
+
+
+def _signal(status: int) -> str:
+    import signal
+
+    with suppress(ValueError):
+        return f"killed by {signal.Signals(-status).name}"
+    return f"killed by signal {-status}"

@@ -1,0 +1,402 @@
+"""Start a sandbox, and talk with the submissions in it. The grader's side: it believes nothing that comes back."""
+
+import ast
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from course.checks.cut import Description, stub_of
+from course.checks.exercise import Case, Exercise, Lab, Part
+from course.checks.probing import Failure, Outcome, edited_inputs
+from course.grading import calls, wire
+from course.grading.stripped import write_stripped
+from course.labs import lab_source
+
+LEVELS = ("bwrap", "landlock", "none")
+START_SECONDS = 60
+MIB = 1 << 20
+FIRST_UID, UIDS = 65_000, 500  # users that own nothing, one for each sandbox of a machine in turn
+ADVICE = (
+    "Install bubblewrap (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap), or use Linux 5.13 or newer, "
+    "whose Landlock works in containers too. On macOS and Windows grade in a Linux container (docs/TEACHING.md). Only for "
+    "code that you trust as your own: --sandbox none."
+)
+
+
+class SandboxError(Exception):
+    """A sandbox cannot be had here; the message says why and what to do."""
+
+
+class Died(Exception):
+    """A submission's process is gone, or must go: the message says what it did."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use. timeout: seconds for one exercise, and for the definitions; memory: beyond torch's own."""
+
+    timeout: float = 10.0
+    memory: int = 1024  # MiB
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a submission defines: descriptions of exercises, answers to questions, what failed, what was noticed."""
+
+    described: Mapping[str, Description]
+    answers: Mapping[str, tuple[str | None, str]]
+    failures: Mapping[str, str]
+    fingerprints: Mapping[str, tuple[int, ...]]
+
+
+def choose_level(wanted: str, lab: Lab) -> str:
+    """Return the strongest level that works here, or the wanted one if it does. Raises SandboxError."""
+    reasons = []
+    for level in LEVELS[:2] if wanted == "auto" else (wanted,):
+        try:
+            Sandbox(lab, level).close()
+        except SandboxError as error:
+            reasons.append(f"{level}: {error}")
+        else:
+            return level
+    raise SandboxError(f"No sandbox works here ({'; '.join(reasons)}). {ADVICE}")
+
+
+class Sandbox:
+    """A confined process with torch loaded, which forks a child for each submission, one at a time."""
+
+    def __init__(self, lab: Lab, level: str, limits: Limits = Limits(), *, slot: int = 0) -> None:
+        """Start it and wait until it is ready. Raises SandboxError."""
+        self.lab, self.level, self.limits = lab, level, limits
+        self._files = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
+        self._errors = tempfile.TemporaryFile()
+        self._control, other = socket.socketpair()
+        try:
+            write_stripped(lab, Path(self._files.name))
+            _copy_font_list(Path(self._files.name))
+            settings = self._settings(other.fileno(), slot)
+            command = [_python(), "-I", "-S", "-B", f"{self._files.name}/course/grading/worker.py", json.dumps(settings)]
+            if level == "bwrap":
+                command = [*_bwrap(settings["readable"]), *command]
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=[other.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                env=_environment(self._files.name),
+                start_new_session=True,
+            )
+        except (OSError, RuntimeError, ImportError) as error:
+            self._forget()
+            raise SandboxError(f"it does not start: {error}") from None
+        finally:
+            other.close()
+        try:
+            if self._hear(1, START_SECONDS) != b"R":
+                raise SandboxError(self._complaint())
+            if level != "none":
+                self._prove()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def open(self, cells: Sequence[str]) -> "Attempt":
+        """Start a process for a submission. Raises SandboxError if the sandbox is gone."""
+        ours, theirs = socket.socketpair()
+        try:
+            socket.send_fds(self._control, [b"F"], [theirs.fileno()])
+        except OSError:
+            ours.close()
+            raise SandboxError(self._complaint()) from None
+        finally:
+            theirs.close()
+        return Attempt(self, ours, cells)
+
+    def end(self) -> int:
+        """Kill the submission's process and return its exit status (negative: the signal). Raises SandboxError."""
+        try:
+            self._control.sendall(b"E")
+        except OSError:
+            raise SandboxError(self._complaint()) from None
+        status = self._hear(5, 30)
+        if len(status) < 5:
+            raise SandboxError(self._complaint())
+        return int(status)
+
+    def close(self) -> None:
+        """End the sandbox and all that is in it."""
+        self._control.close()
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # gone already, or of another user: then it hears that we are gone
+            self._process.kill()
+        self._process.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._control.close()
+        self._errors.close()
+        self._files.cleanup()
+
+    def _settings(self, control: int, slot: int) -> dict[str, Any]:
+        exercises = sum(isinstance(entry.item, Exercise) for entry in self.lab.entries.values())
+        libraries = [path for path in map(os.path.realpath, sys.path) if os.path.isdir(path) and "-packages" in path]
+        return {
+            "level": self.level,
+            "lab": self.lab.name,
+            "control": control,
+            "path": [self._files.name, *_standard_library(), *libraries],
+            "readable": [self._files.name, *readable_paths()],
+            "writable": [],
+            "uid": FIRST_UID + (os.getpid() + slot) % UIDS,
+            "memory": self.limits.memory * MIB,
+            "cpu": int(self.limits.timeout * (exercises + 1)) + 1,
+            "file_size": 0,
+            "processes": 256,
+            "imports": _imports(self.lab),
+            "filters": [calls.program(may_fork=may_fork).hex() for may_fork in (True, False)] if self.level != "none" else [],
+        }
+
+    def _prove(self) -> None:
+        """Ask a child to break out; a sandbox that lets it is none. Raises SandboxError."""
+        attempt = self.open(())
+        try:
+            leaks = attempt.ask({"do": "escape", "canary": str(Path(__file__).resolve())})[0]["leaks"]
+        except (Died, KeyError) as error:
+            raise SandboxError(f"its trial failed: {error}") from None
+        finally:
+            attempt.close()
+        if leaks:
+            raise SandboxError(f"it does not hold: it allows {', '.join(leaks)}")
+
+    def _hear(self, size: int, seconds: float) -> bytes:
+        heard = b""
+        deadline = time.monotonic() + seconds
+        while len(heard) < size and select.select([self._control], [], [], max(0, deadline - time.monotonic()))[0]:
+            part = self._control.recv(size - len(heard))
+            if not part:
+                break
+            heard += part
+        return heard
+
+    def _complaint(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        if os.environ.get('DBG'): print('\n'.join(lines))
+        return lines[-1][:300] if lines else "it ended without a word"
+
+
+class Attempt:
+    """One submission's process: it is asked, and what it answers is only an answer."""
+
+    def __init__(self, sandbox: Sandbox, channel: socket.socket, cells: Sequence[str]) -> None:
+        self.sandbox, self.cells = sandbox, cells
+        self._channel = channel
+        self._deadline = 0.0
+        self.noticed: list[str] = []
+        self.at = -1  # the statement that was run last
+        self.give_time()
+
+    def give_time(self) -> None:
+        """Let the clock begin anew."""
+        self._deadline = time.monotonic() + self.sandbox.limits.timeout
+
+    def load(self, skip: Mapping[int, str]) -> Loaded:
+        """Run the submission's definitions. skip: statements not to run, with what to say of them. Raises Died."""
+        exercises, questions = {}, []
+        for name, entry in self.sandbox.lab.entries.items():
+            if isinstance(entry.item, Exercise):
+                exercises[name] = [stub_of(entry.item.reference, entry.item.methods), list(entry.item.methods)]
+            else:
+                questions.append(name)
+        question = {"do": "load", "cells": list(self.cells), "exercises": exercises, "questions": questions, "skip": skip}
+        header = self.ask(question)[0]
+        while set(header) == {"at"} and type(header["at"]) is int:
+            self.at = header["at"]
+            header = self._receive()[0]
+        try:
+            return self._loaded(header, set(exercises), set(questions))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise Died("it forged an answer") from None
+
+    def probe(self, name: str, part: Part, case: Case, seed: int, with_fakes: bool) -> Outcome:
+        """Run a part's probe on what the submission defined. Raises Died."""
+        plain, tensors = wire.pack_case(case)
+        see = part.probe.see.__name__
+        question = {"do": "probe", "name": name, "probe": see, "case": plain, "seed": seed, "fakes": with_fakes}
+        header, answers = self.ask(question, tensors)
+        try:
+            outcome, after, noticed = wire.read_outcome(header, answers, part.probe.fakes)
+        except wire.WireError as error:
+            raise Died(f"it forged an answer ({error})") from None
+        self._note(noticed)
+        edited = edited_inputs(case, after)
+        return Outcome(outcome.answers, edited, outcome.failure, outcome.used)
+
+    def ask(self, question: Mapping[str, Any], tensors: wire.Tensors | None = None) -> tuple[dict[str, Any], wire.Tensors]:
+        """Send a question and wait for the answer. Raises Died."""
+        if wire.is_waiting(self._channel.fileno()) and self._peek():
+            raise Died("it sent an answer that nobody had asked for")
+        try:
+            wire.send(self._channel.fileno(), wire.pack(question, tensors))
+        except wire.Closed:
+            raise Died("its process ended") from None
+        return self._receive()
+
+    def close(self) -> int:
+        """Kill the process; return its exit status."""
+        self._channel.close()
+        return self.sandbox.end()
+
+    def _receive(self) -> tuple[dict[str, Any], wire.Tensors]:
+        try:
+            return wire.receive(self._channel.fileno(), self._deadline)
+        except wire.Closed:
+            raise Died("its process ended") from None
+        except wire.Late:
+            raise TimeoutError from None
+        except wire.WireError as error:
+            raise Died(f"it forged an answer ({error})") from None
+
+    def _peek(self) -> bytes:
+        try:
+            return self._channel.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return b""
+
+    def _loaded(self, header: dict[str, Any], exercises: set[str], questions: set[str]) -> Loaded:
+        self._note(header["noticed"])
+        failures = {name: text for name, text in header["failures"].items() if name in exercises | questions}
+        if not wire.is_texts(list(failures.values())):
+            raise ValueError
+        return Loaded(
+            {name: _description(*about) for name, about in header["described"].items() if name in exercises},
+            {name: _letter(*answer) for name, answer in header["answers"].items() if name in questions},
+            failures,
+            {name: tuple(map(int, hashes[:1000])) for name, hashes in header["fingerprints"].items() if name in exercises},
+        )
+
+    def _note(self, noticed: Any) -> None:
+        if not wire.is_texts(noticed):
+            raise Died("it forged an answer")
+        self.noticed = list(dict.fromkeys([*self.noticed, *noticed]))[:20]
+
+
+def failure_of(error: Exception, seconds: float) -> Failure:
+    """Say what became of a submission's process, as a probe would."""
+    if isinstance(error, TimeoutError):
+        return Failure("timeout", "", f"still running after {seconds:.0f} s, then stopped")
+    return Failure("error", "Crash", f"{error}")
+
+
+def _description(kind: Any, type_name: Any, is_stub: Any, holds_todo: Any) -> Description:
+    if kind not in ("function", "class", "value") or not wire.is_texts([type_name]):
+        raise ValueError
+    return Description(kind, type_name, is_stub is True, holds_todo is True)
+
+
+def _letter(answer: Any, shown: Any) -> tuple[str | None, str]:
+    if not wire.is_texts([shown]) or not (answer is None or wire.is_texts([answer])):
+        raise ValueError
+    return answer, shown
+
+
+# ------------------------------------------------------------------------------------------- what a sandbox is made of
+
+
+def readable_paths() -> list[str]:
+    """List what a submission may read: Python, the libraries (not the course), and what these ask of the system."""
+    libraries = [path for path in sys.path if os.path.isdir(path) and "-packages" in path]
+    prefix = Path(sysconfig.get_config_var("installed_base") or sys.base_prefix)
+    system = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache"]
+    devices = ["/dev/null", "/dev/zero", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"]
+    found = [_python(), *_standard_library(), str(prefix / "lib"), *libraries, *system, *devices]
+    found = list(dict.fromkeys(path for path in found if os.path.exists(path)))
+    return [path for path in found if not any(path != other and path.startswith(other + "/") for other in found)]
+
+
+def _bwrap(readable: Sequence[str]) -> list[str]:
+    program = shutil.which("bwrap")
+    if program is None:
+        raise SandboxError("bubblewrap is not installed")
+    command = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    if os.geteuid() == 0:  # root makes the mounts, and the process inside stops being root before anything else
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH"):
+            command += ["--cap-add", capability]
+    else:
+        command += ["--unshare-user", "--disable-userns"]
+    for path in readable:
+        if os.path.islink(path) and path.count("/") == 1:  # /lib -> usr/lib
+            command += ["--symlink", os.readlink(path), path]
+        else:
+            command += ["--dev-bind" if path.startswith("/dev/") else "--ro-bind", path, path]
+    for hidden in _installed_courses(readable):
+        command += ["--tmpfs", hidden, "--remount-ro", hidden]
+    return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
+
+
+def _installed_courses(readable: Sequence[str]) -> list[str]:
+    """List the folders below these paths where this course is installed, solutions and all."""
+    places = {os.path.join(path, "course") for path in sys.path if any(path.startswith(root) for root in readable)}
+    return sorted(path for path in places if os.path.isdir(path))
+
+
+def _python() -> str:
+    return os.path.realpath(sys.executable)
+
+
+def _standard_library() -> list[str]:
+    paths = sysconfig.get_paths(vars={"installed_base": sys.base_prefix, "base": sys.base_prefix})
+    standard, compiled = paths["stdlib"], sysconfig.get_config_var("DESTSHARED") or f"{paths['platstdlib']}/lib-dynload"
+    return list(dict.fromkeys([standard, compiled]))
+
+
+def _copy_font_list(folder: Path) -> None:
+    """Give matplotlib in the sandbox the list of fonts that it would else make anew, for seconds, each time."""
+    import matplotlib.font_manager  # makes the list, if it is not there yet
+
+    for path in Path(matplotlib.get_cachedir()).glob("fontlist*.json"):
+        shutil.copy(path, folder)
+
+
+def _environment(folder: str) -> dict[str, str]:
+    return {
+        "MPLCONFIGDIR": folder,
+        "TORCHINDUCTOR_CACHE_DIR": folder,
+        "USER": "student",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+    }
+
+
+def _imports(lab: Lab) -> list[str]:
+    """List the imports of a lab's source, one by one: what its notebooks will ask for."""
+    found = [ast.unparse(node) for node in ast.parse(lab_source(lab.name)).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return [source for source in found if f"course.labs.{lab.name}" not in source]

@@ -1,0 +1,205 @@
+"""Frames between the grader and the process that holds a student's code: a JSON header and tensors, nothing that runs.
+
+A frame is two lengths (little-endian, 4 bytes each), the header in JSON, and the tensors as safetensors. Both sides use this
+file, but only the grader depends on it: what it reads was perhaps written by the student's code.
+"""
+
+import json
+import math
+import os
+import select
+import struct
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from course.checks.exercise import Case
+from course.checks.probing import Failure, Other, Outcome
+
+LENGTHS = struct.Struct("<II")
+MAX_HEADER, MAX_TENSORS = 4 << 20, 64 << 20  # bytes
+MAX_TEXT, MAX_ANSWERS = 2_000, 1_000
+KINDS = ("error", "timeout", "todo", "withheld")
+DTYPES = {
+    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64,
+}  # fmt: skip
+
+Tensors = Mapping[str, Tensor]
+
+
+class WireError(Exception):
+    """What came is not what the other side may send."""
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+class Late(Exception):
+    """No whole frame came in time."""
+
+
+def pack(header: Mapping[str, Any], tensors: Tensors | None = None) -> bytes:
+    """Return one frame. Raises WireError if it is larger than the other side would take."""
+    head = json.dumps(header, allow_nan=False).encode()
+    body = safetensors.torch.save(dict(tensors)) if tensors else b""
+    if len(head) > MAX_HEADER or len(body) > MAX_TENSORS:
+        raise WireError(f"a frame of {len(head) + len(body)} bytes is too large")
+    return LENGTHS.pack(len(head), len(body)) + head + body
+
+
+def unpack(head: bytes, body: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return a frame's header and tensors. Raises WireError."""
+    try:
+        header = json.loads(head, parse_constant=_refuse)
+        tensors = safetensors.torch.load(body) if body else {}
+    except (ValueError, RecursionError, SafetensorError, KeyError, TypeError, RuntimeError, OverflowError) as error:
+        raise WireError(f"a frame that cannot be read: {type(error).__name__}") from None
+    if type(header) is not dict:
+        raise WireError("a header that is no object")
+    return header, tensors
+
+
+def send(fd: int, frame: bytes) -> None:
+    """Write a frame. Raises Closed if nobody reads any more."""
+    view = memoryview(frame)
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+    except (BrokenPipeError, ConnectionResetError):
+        raise Closed from None
+
+
+def receive(fd: int, deadline: float = math.inf) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read one frame; deadline: on time.monotonic's clock. Raises WireError, Closed or Late."""
+    head_size, body_size = LENGTHS.unpack(_read(fd, LENGTHS.size, deadline))
+    if head_size > MAX_HEADER or body_size > MAX_TENSORS:
+        raise WireError(f"a frame of {head_size + body_size} bytes")
+    return unpack(_read(fd, head_size, deadline), _read(fd, body_size, deadline))
+
+
+def is_waiting(fd: int) -> bool:
+    """Say whether something can be read at once."""
+    return bool(select.select([fd], [], [], 0)[0])
+
+
+def _read(fd: int, size: int, deadline: float) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        if deadline < math.inf:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                raise Late
+        try:
+            part = os.read(fd, min(size - len(parts), 1 << 20))
+        except ConnectionResetError:
+            part = b""
+        if not part:
+            raise Closed
+        parts += part
+    return bytes(parts)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+# ---------------------------------------------------------------------------------------------------- cases and outcomes
+
+
+def pack_case(case: Case) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Split a case into what goes into a header and what goes as tensors."""
+    tensors = {name: value.detach().contiguous().clone() for name, value in case.items() if isinstance(value, Tensor)}
+    return {name: _plain(value) for name, value in case.items() if name not in tensors}, tensors
+
+
+def unpack_case(plain: Mapping[str, Any], tensors: Tensors) -> Case:
+    """Put a case together again."""
+    return {**{name: _value(value) for name, value in plain.items()}, **tensors}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return {type(value).__name__: [_plain(item) for item in value]}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a case may hold tensors, numbers, strings, and lists and tuples of these two, not {type(value).__name__}")
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    (kind, content), = value.items()
+    if kind == "float":
+        return float(content)
+    items = [_value(item) for item in content]
+    return tuple(items) if kind == "tuple" else items
+
+
+def pack_outcome(outcome: Outcome, after: Tensors, noticed: list[str]) -> bytes:
+    """Return the frame for what a probe saw, for the case's tensors as they are afterwards, and for what was noticed."""
+    kinds: dict[str, Any] = {}
+    tensors = {f"after {name}": value.to("cpu").contiguous().clone() for name, value in after.items()}
+    for name, answer in outcome.answers.items():
+        if isinstance(answer, float):
+            kinds[name], tensors[f"answer {name}"] = "number", torch.tensor(answer, dtype=torch.float64)
+        elif isinstance(answer, Other):
+            kinds[name] = [answer.type_name[:200], answer.text[:200]]
+        elif answer.dtype not in DTYPES:
+            kinds[name] = [f"tensor of {answer.dtype}".replace("torch.", ""), ""]
+        elif answer.numel() * answer.element_size() > MAX_TENSORS // 2:
+            kinds[name] = [f"tensor of shape {tuple(answer.shape)}, too large to be looked at", ""]
+        else:
+            kinds[name], tensors[f"answer {name}"] = "tensor", answer.contiguous()
+    failure = outcome.failure
+    header = {
+        "answers": kinds,
+        "failure": failure and [failure.kind, failure.name[:200], failure.message[:500], failure.line[:500]],
+        "used": sorted(outcome.used),
+        "noticed": noticed,
+    }
+    return pack(header, tensors)
+
+
+def read_outcome(header: Any, tensors: Tensors, fakes: Mapping[str, Any]) -> tuple[Outcome, dict[str, Tensor], list[str]]:
+    """Read what pack_outcome wrote, and believe nothing of it. Raises WireError.
+
+    fakes: the stand-ins that the probe has; only these can have been used.
+    """
+    if set(header) != {"answers", "failure", "used", "noticed"}:
+        raise WireError("a header with other fields")
+    kinds, failure, used, noticed = (header[name] for name in ("answers", "failure", "used", "noticed"))
+    if type(kinds) is not dict or len(kinds) > MAX_ANSWERS or not is_texts(used) or not set(used) <= set(fakes):
+        raise WireError("a header of another form")
+    if not is_texts(noticed):
+        raise WireError("notices of another form")
+    after = {name.removeprefix("after "): value for name, value in tensors.items() if name.startswith("after ")}
+    found = {name.removeprefix("answer "): value for name, value in tensors.items() if name.startswith("answer ")}
+    answers: dict[str, Tensor | float | Other] = {}
+    for name, kind in kinds.items():
+        if kind in ("number", "tensor") and name not in found:
+            raise WireError("an answer that is announced and does not come")
+        if kind == "tensor":
+            answers[name] = found[name]
+        elif kind == "number" and found[name].dtype == torch.float64 and found[name].shape == ():
+            answers[name] = float(found[name])
+        elif is_texts(kind) and len(kind) == 2:
+            answers[name] = Other(*kind)
+        else:
+            raise WireError("an answer of no known kind")
+    if failure is not None and not (is_texts(failure) and len(failure) == 4 and failure[0] in KINDS):
+        raise WireError("a failure of another form")
+    return Outcome(answers, failure=failure and Failure(*failure), used=frozenset(used)), after, noticed
+
+
+def is_texts(value: Any) -> bool:
+    """Say whether a value is a list of texts that are not too long."""
+    return type(value) is list and all(type(text) is str and len(text) <= MAX_TEXT for text in value)

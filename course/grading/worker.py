@@ -1,0 +1,235 @@
+"""The process in the sandbox: loads torch once, then forks a child for each submission, which answers the grader's questions.
+
+It knows no right answer, no seed and no other submission. It is started as a file, with its settings in JSON as its argument.
+"""
+
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+from unittest.mock import patch
+
+FORK, END = b"F", b"E"  # what the grader says: here is a new submission's channel; end its process
+ANSWERS = 3  # the descriptor on which a child answers
+NOTICED = {
+    "socket.__new__": "opened a socket", "socket.connect": "connected to a socket", "socket.bind": "listened on a socket",
+    "socket.getaddrinfo": "looked up a host's address", "socket.gethostbyname": "looked up a host's address",
+    "os.fork": "started a process", "os.forkpty": "started a process", "os.posix_spawn": "started a process",
+    "os.exec": "started a program", "os.system": "started a program", "subprocess.Popen": "started a program",
+    "os.kill": "sent a signal to a process", "os.killpg": "sent a signal to a process",
+    "ctypes.dlopen": "called C code through ctypes",
+    "ctypes.string_at": "read raw memory", "ctypes.cdata/buffer": "read raw memory",
+    "gc.get_objects": "searched the process's memory", "gc.get_referrers": "searched the process's memory",
+    "sys._current_frames": "looked into other frames", "sys.setprofile": "traced the grader's calls",
+    "sys.settrace": "traced the grader's calls", "sys.addaudithook": "hooked into the grader's process",
+    "pickle.find_class": "loaded a pickle that names code", "os.listdir": "listed files", "os.scandir": "listed files",
+    "os.chmod": "changed a file's rights", "os.remove": "deleted a file", "os.rename": "renamed a file",
+    "os.mkdir": "made a folder", "os.symlink": "made a link", "os.link": "made a link", "os.truncate": "changed a file",
+}  # fmt: skip
+MAX_NOTICED = 20
+
+
+def serve(settings: dict[str, Any]) -> None:
+    """Confine this process, load what submissions need, and fork a child whenever the grader asks for one."""
+    from course.grading import confine
+
+    parent = os.getppid()
+    null = os.open("/dev/null", os.O_RDWR)
+    if settings["level"] != "none":
+        if settings["level"] == "landlock":
+            confine.landlock(settings["readable"], settings["writable"])
+        if os.geteuid() == 0:
+            confine.drop_user(settings["uid"])
+        if settings["level"] == "landlock":
+            confine.die_with_parent(parent)
+        confine.load_filter(bytes.fromhex(settings["filters"][0]))
+        confine.hide_from_proc()
+    _load(settings)
+    own_size = confine.address_space()
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=settings["control"])
+    gc.collect()
+    gc.freeze()  # what is loaded stays shared with the children
+    os.write(settings["control"], b"R")
+    child = 0
+    while True:
+        command, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if command == FORK:
+            child = os.fork()
+            if child == 0:
+                try:
+                    os.dup2(null, 1)
+                    os.dup2(null, 2)
+                    _be_child(descriptors[0], settings, own_size)
+                finally:
+                    os._exit(1)
+            os.close(descriptors[0])
+        elif command == END:
+            os.kill(child, signal.SIGKILL)
+            status = os.waitpid(child, 0)[1]
+            code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+            os.write(settings["control"], f"{code:+05d}".encode())
+        else:  # the grader is gone
+            return
+
+
+def _load(settings: dict[str, Any]) -> None:
+    """Import what the lab's notebook imports, and call what torch only loads when it is first called."""
+    import torch
+
+    torch.set_num_threads(1)
+    # matplotlib asks whether its folder can be written to, and refuses to be imported if not; it need not be, for its list
+    # of fonts lies there already.
+    with patch("os.access", return_value=True):
+        for source in settings["imports"]:
+            exec(source, {})
+    importlib.import_module(f"course.labs.{settings['lab']}.probes")
+    layer = torch.nn.Linear(2, 2)
+    for make in (torch.optim.SGD, torch.optim.Adam):
+        optimizer = make(layer.parameters(), lr=0.1)
+        optimizer.zero_grad()
+        layer(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    torch.distributions.Normal(torch.zeros(1), torch.ones(1)).rsample()
+    torch.nn.functional.binary_cross_entropy_with_logits(torch.zeros(1), torch.ones(1))
+
+
+# ------------------------------------------------------------------------------------------------ one submission's process
+
+
+def _be_child(channel: int, settings: dict[str, Any], own_size: int) -> None:
+    """Answer the grader about one submission until it hangs up. Nothing here is a secret, and nothing that it says is believed."""
+    from course.grading import confine, wire
+
+    confine.die_with_parent(os.getppid())
+    if channel != ANSWERS:
+        os.dup2(channel, ANSWERS)
+    os.closerange(ANSWERS + 1, 1024)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    confine.limit(own_size + settings["memory"], settings["cpu"], settings["file_size"], settings["processes"])
+    if settings["level"] != "none":
+        confine.load_filter(bytes.fromhex(settings["filters"][1]))
+    try:
+        _answer(settings)
+    except wire.Closed:
+        pass
+
+
+def _answer(settings: dict[str, Any]) -> None:
+    from course.checks import probing
+    from course.grading import wire
+
+    probes = importlib.import_module(f"course.labs.{settings['lab']}.probes")
+    main = types.ModuleType("__main__")
+    noticed: list[str] = []
+    while True:
+        question, tensors = wire.receive(ANSWERS)
+        if question["do"] == "escape":
+            reply = wire.pack({"leaks": _leaks(question["canary"])})
+        elif question["do"] == "load":
+            sys.modules["__main__"] = main  # what a student's code finds there is its own
+            reply = wire.pack(_define(question, vars(main), noticed, settings["readable"]))
+        else:
+            case = wire.unpack_case(question["case"], tensors)
+            outcome, after = probing.observe(
+                vars(main)[question["name"]],
+                getattr(probes, question["probe"]),
+                case,
+                seed=question["seed"],
+                fakes=None if question["fakes"] else frozenset(),
+            )
+            reply = wire.pack_outcome(outcome, after, noticed)
+        wire.send(ANSWERS, reply)
+
+
+def _define(question: Mapping[str, Any], namespace: dict[str, Any], noticed: list[str], readable: list[str]) -> dict[str, Any]:
+    """Run a submission's definitions, and describe what they define."""
+    from course.checks.cut import describe
+    from course.grading import wire
+    from course.grading.define import define, sources_of
+    from course.grading.similar import fingerprint
+
+    exercises, questions = question["exercises"], question["questions"]
+    sources = sources_of(question["cells"], exercises)
+    fingerprints = {name: list(fingerprint(source)) for name, source in sources.items()}
+    _watch(noticed, readable)
+    found = define(
+        question["cells"],
+        [*exercises, *questions],
+        namespace,
+        skip={int(number): text for number, text in question["skip"].items()},
+        on_statement=lambda number: wire.send(ANSWERS, wire.pack({"at": number})),
+    )
+    described, answers = {}, {}
+    for name, (stub, methods) in exercises.items():
+        if name in found.namespace:
+            about = describe(found.namespace[name], stub, methods)
+            described[name] = [about.kind, about.type_name[:100], about.is_stub, about.holds_todo]
+    for name in questions:
+        if name in found.namespace:
+            value = found.namespace[name]
+            answers[name] = [value if type(value) is str and len(value) <= 20 else None, repr(value)[:60]]
+    return {
+        "failures": {name: text[:1000] for name, text in found.failures.items() if name in exercises or name in questions},
+        "described": described,
+        "answers": answers,
+        "fingerprints": fingerprints,
+        "noticed": noticed,
+    }
+
+
+def _watch(noticed: list[str], readable: list[str]) -> None:
+    """Write down what the code does that no exercise needs. It can be got round: it is for the report, not for safety."""
+    roots = tuple(os.path.join(path, "") for path in readable)
+
+    def note(text: str) -> None:
+        if text not in noticed and len(noticed) < MAX_NOTICED:
+            noticed.append(text)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in NOTICED:
+            note(NOTICED[event])
+        elif event == "open":
+            path, mode, flags = arguments
+            name = os.fsdecode(path) if isinstance(path, (str, bytes)) else ""
+            if (isinstance(mode, str) and set(mode) & set("wax+")) or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                note("wrote a file")
+            elif name and not name.startswith((*roots, "<")):
+                note(f"read the file {name[:100]}")
+        elif event == "import" and str(arguments[0]).startswith(("course.labs", "course.grading", "course.authoring")):
+            note(f"imported {str(arguments[0])[:100]}")
+
+    sys.addaudithook(hook)
+
+
+def _leaks(canary: str) -> list[str]:
+    """Try what must be impossible here, and list what was possible."""
+    attempts = {
+        f"reading {canary}": lambda: open(canary).close(),
+        "writing a file": lambda: open("/tmp/written", "w").close(),
+        "a socket": lambda: socket.socket().close(),
+        "a process": lambda: os.fork() or os._exit(0),
+        "a program": lambda: os.execv("/bin/true", ["true"]),
+        "a signal": lambda: os.kill(os.getppid(), 0),
+        "its parent's limits": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU),
+    }
+    leaks = []
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+        except OSError:
+            continue
+        leaks.append(name)
+    return leaks
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    sys.path[:] = given["path"]
+    serve(given)
