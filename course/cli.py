@@ -1,16 +1,17 @@
-"""The command line: course lab | check | build | verify."""
+"""The command line: course lab | check | grade | export | pack | build | verify."""
 
 import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A course on deep generative models."
 )
+packs = typer.Typer(no_args_is_help=True, help="Pack the grader for others to run it.")
+app.add_typer(packs, name="pack")
 console = Console()
 ROOT = Path(__file__).resolve().parent.parent
+WORKFLOW = Path(".github/workflows/grade.yml")
 
 
 def main() -> None:
@@ -74,6 +78,103 @@ def check_command(
         points, out_of = sum(r.points for r in reports), sum(e.points for e in chosen.entries.values())
         console.print(Text(f"\n{points:g} of {out_of} points in {chosen.title}"))
     sys.exit(0 if all(report.verdict == "right" for report in reports) else 1)
+
+
+@app.command("grade")
+def grade_command(
+    paths: Annotated[list[Path], typer.Argument(help="notebooks, folders and zip archives")],
+    lab: Annotated[str, typer.Option(help="the lab, such as lab2_vae")],
+    out: Annotated[Path, typer.Option(help="the folder for the results")],
+    jobs: Annotated[int, typer.Option(min=1, help="processes at a time")] = os.cpu_count() or 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="of the cases; drawn once and written down if not given")] = None,
+    sandbox: Annotated[str, typer.Option(help="auto, bwrap, landlock or none")] = "auto",
+    timeout: Annotated[float, typer.Option(min=0.1, help="seconds for one exercise")] = 10.0,
+    memory: Annotated[int, typer.Option(min=64, help="MiB for one submission, beyond torch's own")] = 1024,
+    roster: Annotated[Path | None, typer.Option(help="CSV: id, name, and other words by which a student is known")] = None,
+    overrides: Annotated[Path | None, typer.Option(help="CSV of your own marks: student, exercise, points, words")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="grade this exercise alone (may be repeated)")] = None,
+    regrade: Annotated[bool, typer.Option("--regrade", help="grade again what is graded already")] = False,
+    dask: Annotated[str, typer.Option(help="address of a Dask scheduler, to grade on its workers")] = "",
+) -> None:
+    """Grade a class safely; exit 0 if all are graded, 1 if some could not be, 2 if it was called wrongly."""
+    try:
+        from course.grading.classroom import Order, UsageError, grade_class
+        from course.grading.collect import CollectError
+        from course.grading.sandbox import SandboxError
+        from course.grading.screen import class_screen
+        from course.grading.store import StoreError
+    except ModuleNotFoundError as error:
+        _fail(f"Grading needs {error.name}. Install it with: pip install -e '.[grade]'")
+    order = Order(
+        tuple(paths), lab, out, jobs, seed, sandbox, timeout, memory, roster, overrides, tuple(only or ()), regrade, dask
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    try:
+        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+            graded = grade_class(order, lambda stage, total: _stage(progress, stage, total))
+    except (UsageError, CollectError, StoreError) as error:
+        _fail(str(error))
+    except SandboxError as error:
+        _fail(str(error), code=1)
+    console.print(class_screen(graded.summary))
+    console.print(Text(graded.last_words), soft_wrap=True)
+    sys.exit(0 if graded.complete else 1)
+
+
+@app.command("export")
+def export_command(
+    folder: Annotated[Path, typer.Argument(help="the folder that course grade --out wrote")],
+    to: Annotated[str, typer.Option(help="gradescope, canvas, moodle, nbgrader or junit")],
+    into: Annotated[Path | None, typer.Option(help="your export from Canvas or Moodle, to fill a copy of")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="what to write; by default a file in FOLDER")] = None,
+    column: Annotated[str, typer.Option(help='the assignment in Canvas, such as "Lab 2 (4711)"')] = "",
+) -> None:
+    """Write results for Gradescope, Canvas, Moodle, nbgrader, or as JUnit's XML."""
+    from course.grading.exports import ExportError, export_results
+
+    try:
+        done = export_results(folder, to, into, output, column)
+    except ExportError as error:
+        _fail(str(error))
+    for remark in done.remarks:
+        console.print(Text(remark), soft_wrap=True)
+    console.print(Text(f"Written: {done.path}"), soft_wrap=True)
+
+
+@packs.command("gradescope")
+def pack_gradescope_command(
+    lab: Annotated[str, typer.Argument(help="the lab to grade")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the zip to write")] = Path("autograder.zip"),
+) -> None:
+    """Write a lab's autograder for Gradescope: upload the zip as it is, and keep it from students."""
+    from course.grading.packs import PackError, pack_gradescope
+
+    _folder("pyproject.toml")
+    try:
+        pack_gradescope(lab, output)
+    except PackError as error:
+        _fail(str(error))
+    console.print(Text(f"Written: {output}"), soft_wrap=True)
+
+
+@packs.command("actions")
+def pack_actions_command(
+    lab: Annotated[str, typer.Argument(help="the lab to grade")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the workflow to write")] = WORKFLOW,
+    notebook: Annotated[str, typer.Option(help="the notebook's path in the student's repository; LAB.ipynb if none")] = "",
+) -> None:
+    """Write a GitHub Actions workflow that grades a student's repository on every push."""
+    from course.authoring.setup_cell import read_repository
+    from course.grading.packs import PackError, pack_actions
+
+    repository = read_repository(_folder("pyproject.toml"))
+    try:
+        pack_actions(lab, output, repository, notebook)
+    except PackError as error:
+        _fail(str(error))
+    console.print(Text(f"Written: {output}"), soft_wrap=True)
+    if not repository:
+        console.print("The course has no address yet: write it at COURSE in that file.")
 
 
 @app.command("build")
@@ -159,6 +260,19 @@ def _executed(name: str, notebook: "NotebookNode") -> "NotebookNode":
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _stage(progress: Progress, stage: str, total: int) -> Callable[[], None]:
+    """Begin a stage of long work; the function returned is called after each of its steps."""
+    for task in progress.task_ids:
+        progress.remove_task(task)
+    task = progress.add_task(stage, total=total, rate="")
+
+    def step() -> None:
+        speed = progress.tasks[0].speed
+        progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
+
+    return step
 
 
 def _folder(name: str) -> Path:

@@ -23,18 +23,20 @@ ALLOWED = """
     getrusage getrlimit sysinfo uname getrandom
     getpid gettid getppid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid
     exit exit_group wait4 waitid
-""".split()
+"""
 REFUSED = """
     socket socketpair connect bind listen accept accept4 sendto recvfrom sendmsg sendmmsg recvmsg recvmmsg
     ptrace process_vm_readv process_vm_writev kcmp pidfd_open pidfd_getfd pidfd_send_signal
     kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo execve execveat fork vfork
     mount umount2 pivot_root chroot unshare setns keyctl add_key request_key bpf perf_event_open userfaultfd
     io_uring_setup io_uring_enter io_uring_register memfd_create shmget shmat msgget semget mq_open
-    chmod fchmod fchmodat chown fchown lchown fchownat setxattr lsetxattr fsetxattr utimensat utime utimes truncate link linkat
-    symlink symlinkat mknod mknodat setuid setgid setresuid setresgid setreuid setregid setgroups capset setsid setpgid
-    open_by_handle_at name_to_handle_at inotify_init1 fanotify_init sched_setaffinity sched_setscheduler setpriority ioprio_set
-    personality quotactl swapon reboot init_module finit_module delete_module kexec_load acct settimeofday clock_settime
-""".split()
+    chmod fchmod fchmodat chown fchown lchown fchownat setxattr lsetxattr fsetxattr utimensat utime utimes
+    truncate link linkat symlink symlinkat mknod mknodat
+    setuid setgid setresuid setresgid setreuid setregid setgroups capset setsid setpgid
+    open_by_handle_at name_to_handle_at inotify_init1 fanotify_init sched_setaffinity sched_setscheduler
+    setpriority ioprio_set personality quotactl swapon
+    reboot init_module finit_module delete_module kexec_load acct settimeofday clock_settime
+"""
 CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020000
 TERMINAL_QUESTIONS = (0x5401, 0x5413)  # ioctl TCGETS, TIOCGWINSZ: is this a terminal, how large?
 OF_THE_PARENT = ("fork", "vfork", "kill", "recvmsg")  # what the process that makes the children may do besides
@@ -47,9 +49,9 @@ def program(*, may_fork: bool) -> bytes:
 
     refuse = seccomp.ERRNO(errno.EPERM)
     rules = seccomp.SyscallFilter(seccomp.ERRNO(errno.ENOSYS))
-    for name in ALLOWED:
+    for name in ALLOWED.split():
         _add(rules, seccomp.ALLOW, name)
-    for name in REFUSED:
+    for name in REFUSED.split():
         _add(rules, seccomp.ALLOW if may_fork and name in OF_THE_PARENT else refuse, name)
     if may_fork:
         for name in TO_GIVE_UP_MORE:

@@ -1,7 +1,7 @@
 """Give up rights for good: what the sandboxed process does to itself before it meets a student's code.
 
-Three means, each of which the kernel enforces on this process and on all that it starts: Landlock (which files), seccomp (which
-system calls), resource limits (how much). Linux only. Sources: landlock(7), seccomp(2), capabilities(7).
+Three means, each of which the kernel enforces on this process and on all that it starts: Landlock (which files), seccomp
+(which system calls), resource limits (how much). Linux only. Sources: landlock(7), seccomp(2), capabilities(7).
 """
 
 import ctypes
@@ -36,7 +36,8 @@ def landlock(readable: Iterable[str], writable: Iterable[str] = ()) -> None:
     rights = sum(bits for since, bits in RIGHTS_BY_ABI.items() if since <= version)
     network = 3 if version >= TCP_FROM_ABI else 0
     scopes = 3 if version >= SCOPES_FROM_ABI else 0  # abstract sockets, signals
-    attributes = struct.pack("<QQQ", rights, network, scopes)[: 8 if version < TCP_FROM_ABI else 16 if version < SCOPES_FROM_ABI else 24]
+    fields = 1 + (version >= TCP_FROM_ABI) + (version >= SCOPES_FROM_ABI)
+    attributes = struct.pack("<QQQ", rights, network, scopes)[: 8 * fields]
     ruleset = _syscall(LANDLOCK_CREATE, attributes, len(attributes), 0)
     for paths, allowed in ((readable, READ_FILE | READ_DIR), (writable, rights)):
         for path in paths:

@@ -1,6 +1,6 @@
 """Grade one submission: ask its process in the sandbox, judge the answers here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -8,9 +8,9 @@ from types import TracebackType
 from course.checks.diagnose import Key, judge_answer, judge_described
 from course.checks.exercise import Case, Entry, Exercise, Lab, Part, Question
 from course.checks.probing import Outcome
-from course.checks.report import ERROR, MISSING, NOT_ATTEMPTED, RIGHT, Report
+from course.checks.report import ERROR, MISSING, NOT_ATTEMPTED, Report
 from course.grading.result import CRASHED, GRADED, UNREADABLE, Grading
-from course.grading.sandbox import Attempt, Died, Limits, Loaded, Sandbox, SandboxError, failure_of
+from course.grading.sandbox import DEFAULT, Attempt, Died, Limits, Loaded, Sandbox, SandboxError, failure_of
 
 MAX_RESTARTS = 40  # processes for one submission: enough for one a statement or exercise that kills it
 
@@ -22,11 +22,14 @@ class Disturbed(Exception):
 class Grader:
     """Grades submissions of one lab, with one seed; keeps a warm sandbox and the expected answers."""
 
-    def __init__(self, lab: Lab, seed: int, level: str, limits: Limits = Limits(), *, slot: int = 0) -> None:
-        """Raises SandboxError if the level does not work here."""
-        self.lab, self.seed, self.level, self.limits, self.slot = lab, seed, level, limits, slot
+    def __init__(
+        self, lab: Lab, seed: int, level: str, limits: Limits = DEFAULT, *, only: Sequence[str] = (), slot: int = 0
+    ) -> None:
+        """only: the exercises to grade; all if none is named. Raises SandboxError if the level does not work here."""
+        self.lab, self.level, self.limits, self.slot = lab, level, limits, slot
+        self.entries = {name: entry for name, entry in lab.entries.items() if not only or name in only}
         self._keys = {
-            name: Key(entry.item, seed) for name, entry in lab.entries.items() if isinstance(entry.item, Exercise)
+            name: Key(entry.item, seed) for name, entry in self.entries.items() if isinstance(entry.item, Exercise)
         }
         self._shared: Sandbox | None = self._start()
 
@@ -34,6 +37,10 @@ class Grader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox."""
         if self._shared:
             self._shared.close()
 
@@ -51,7 +58,7 @@ class Grader:
             try:
                 return _Grading(self, sandbox, cells, alone=True).result()
             except SandboxError as error:
-                return crashed(self.lab, self.level, f"It brought its sandbox down ({error}).")
+                return crashed(self.entries, self.level, f"It brought its sandbox down ({error}).")
 
     def key(self, name: str) -> Key:
         """Return an exercise's cases and expected answers."""
@@ -61,18 +68,18 @@ class Grader:
         return Sandbox(self.lab, self.level, self.limits, slot=self.slot)
 
 
-def unreadable(lab: Lab, reason: str) -> Grading:
+def unreadable(entries: Mapping[str, Entry], reason: str) -> Grading:
     """Return the grading of a file that is no notebook."""
-    return Grading(UNREADABLE, _all(lab, MISSING, ""), reason=reason)
+    return Grading(UNREADABLE, _all(entries, MISSING, ""), reason=reason)
 
 
-def crashed(lab: Lab, level: str, reason: str) -> Grading:
+def crashed(entries: Mapping[str, Entry], level: str, reason: str) -> Grading:
     """Return the grading of a submission that no sandbox survives."""
-    return Grading(CRASHED, _all(lab, ERROR, reason), sandbox=level, reason=reason)
+    return Grading(CRASHED, _all(entries, ERROR, reason), sandbox=level, reason=reason)
 
 
-def _all(lab: Lab, verdict: str, message: str) -> tuple[Report, ...]:
-    return tuple(Report(name, verdict, message=message, out_of=entry.points) for name, entry in lab.entries.items())
+def _all(entries: Mapping[str, Entry], verdict: str, message: str) -> tuple[Report, ...]:
+    return tuple(Report(name, verdict, message=message, out_of=entry.points) for name, entry in entries.items())
 
 
 class _Grading:
@@ -90,8 +97,9 @@ class _Grading:
         try:
             loaded = self._load()
             if loaded is None:
-                return replace(crashed(self.grader.lab, self.sandbox.level, self.noticed[-1]), noticed=tuple(self.noticed))
-            reports = tuple(self._judge(name, entry, loaded) for name, entry in self.grader.lab.entries.items())
+                gave_up = crashed(self.grader.entries, self.sandbox.level, self.noticed[-1])
+                return replace(gave_up, noticed=tuple(self.noticed))
+            reports = tuple(self._judge(name, entry, loaded) for name, entry in self.grader.entries.items())
         finally:
             self._end()
         fingerprints = {
@@ -106,7 +114,8 @@ class _Grading:
             return Report(name, ERROR, message=loaded.failures[name], out_of=entry.points)
         item = entry.item
         if name not in (loaded.answers if isinstance(item, Question) else loaded.described):
-            return Report(name, MISSING, message=f"No cell defines `{name}`. Was it renamed or deleted?", out_of=entry.points)
+            message = f"No cell defines `{name}`. Was it renamed or deleted?"
+            return Report(name, MISSING, message=message, out_of=entry.points)
         if isinstance(item, Question):
             letter, shown = loaded.answers[name]
             return judge_answer(item, letter, points=entry.points, shown=shown)
@@ -142,7 +151,8 @@ class _Grading:
                 self._ended(error, "")
                 if at < 0 or at in self.skip:  # it is not the running of a statement that fails
                     return None
-                self.skip[at] = f"While this cell was run, the notebook was {text}." if isinstance(error, TimeoutError) else f"While this cell was run, {text}."
+                what = f"the notebook was {text}" if isinstance(error, TimeoutError) else text
+                self.skip[at] = f"While its cell was run, {what}."
         self._notice("its process was started too often")
         return None
 

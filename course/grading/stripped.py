@@ -1,7 +1,7 @@
 """The copy of the course that a student's code sees while it is graded: no solutions, no checks, no seeds.
 
-The exercises of the graded lab are cut out wherever they are defined, by the same cut that makes the student's notebook; using
-one raises an error that names it. Of the lab there are only its probes and its figures; `check` does nothing.
+The exercises of the graded lab are cut out wherever they are defined, by the same cut that makes the student's notebook;
+using one raises an error that names it. Of the lab there are only its probes and its figures; `check` does nothing.
 """
 
 import ast
@@ -42,8 +42,8 @@ def write_stripped(lab: Lab, folder: Path) -> None:
     (target / "labs" / lab.name).mkdir(parents=True)
     for path in (lab_folder / "probes.py", *lab_folder.glob("*.json")):
         shutil.copyfile(path, target / "labs" / lab.name / path.name)
-    for name in ("labs/__init__.py", f"labs/{lab.name}/__init__.py", "grading/__init__.py"):
-        (target / name).write_text("")
+    for emptied in ("labs/__init__.py", f"labs/{lab.name}/__init__.py", "grading/__init__.py"):
+        (target / emptied).write_text("")
     (target / "__init__.py").write_text(NOTHING)
     for entry in lab.entries.values():
         if isinstance(entry.item, Exercise):
@@ -62,7 +62,8 @@ def _cut(exercise: Exercise, target: Path) -> None:
     assert module is not None
     path = target / Path(*module.__name__.split(".")[1:]).with_suffix(".py")
     text = path.read_text(encoding="utf-8")
-    stub = stub_of(exercise.reference, exercise.methods).replace('NotImplementedError("TODO ', 'NotImplementedError("WITHHELD ')
+    stub = stub_of(exercise.reference, exercise.methods)
+    stub = stub.replace('NotImplementedError("TODO ', 'NotImplementedError("WITHHELD ')
     node = next(node for node in ast.parse(text).body if getattr(node, "name", "") == exercise.name)
     lines = text.splitlines(keepends=True)
     first = min(part.lineno for part in (node, *getattr(node, "decorator_list", ())))

@@ -131,7 +131,8 @@ def _plain(value: Any) -> Any:
         return {"float": str(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"a case may hold tensors, numbers, strings, and lists and tuples of these two, not {type(value).__name__}")
+    kind = type(value).__name__
+    raise TypeError(f"a case may hold tensors, numbers, texts, and lists and tuples of these, not {kind}")
 
 
 def _value(value: Any) -> Any:
