@@ -18,6 +18,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from course.grading.rerun import Whole
+
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A course on deep generative models."
 )
@@ -95,6 +97,9 @@ def grade_command(
     only: Annotated[list[str] | None, typer.Option(help="grade this exercise alone (may be repeated)")] = None,
     regrade: Annotated[bool, typer.Option("--regrade", help="grade again what is graded already")] = False,
     dask: Annotated[str, typer.Option(help="address of a Dask scheduler, to grade on its workers")] = "",
+    run: Annotated[bool, typer.Option("--run", help="also run each notebook from top to bottom, training included")] = False,
+    run_timeout: Annotated[float, typer.Option(min=1, help="seconds for a whole notebook")] = 1200.0,
+    run_memory: Annotated[int, typer.Option(min=64, help="MiB for a whole notebook")] = 6144,
 ) -> None:
     """Grade a class safely; exit 0 if all are graded, 1 if some could not be, 2 if it was called wrongly."""
     try:
@@ -106,8 +111,9 @@ def grade_command(
     except ModuleNotFoundError as error:
         _fail(f"Grading needs {error.name}. Install it with: pip install -e '.[grade]'")
     order = Order(
-        tuple(paths), lab, out, jobs, seed, sandbox, timeout, memory, roster, overrides, tuple(only or ()), regrade, dask
-    )
+        tuple(paths), lab, out, jobs, seed, sandbox, timeout, memory, roster, overrides, tuple(only or ()), regrade, dask,
+        _whole(lab, run_timeout, run_memory) if run else None,
+    )  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     try:
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
@@ -119,6 +125,41 @@ def grade_command(
     console.print(class_screen(graded.summary))
     console.print(Text(graded.last_words), soft_wrap=True)
     sys.exit(0 if graded.complete else 1)
+
+
+@app.command("run")
+def run_command(
+    notebook: Annotated[Path, typer.Argument(help="a notebook, .ipynb")],
+    lab: Annotated[str, typer.Option(help="the lab, if the notebook's set-up cell does not say it")] = "",
+) -> None:
+    """Run your own notebook from top to bottom and compare its marked numbers with the solution's; exit 0 if they agree."""
+    try:
+        from course.grading.rerun import read_solution, run_here
+        from course.grading.submission import SubmissionError, read
+    except ModuleNotFoundError as error:
+        _fail(f"Running needs {error.name}. Install it with: pip install -e '.[lab]'")
+    try:
+        submission = read(notebook)
+        name = lab or submission.lab
+        if not name:
+            _fail(f"{notebook} does not say which lab it is (no start(...) in its set-up cell). Name it with --lab.")
+        solution = read_solution(_folder("solutions"), name)
+    except (SubmissionError, ValueError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"There is no executed solution of this lab ({error.strerror}). Build it with: course build --execute")
+    try:
+        with _progress() as progress:
+            task = progress.add_task(f"running {notebook.name}", total=len(submission.cells))
+            remarks = run_here(notebook, solution, lambda: progress.advance(task))
+    except (OSError, ValueError, RuntimeError) as error:
+        _fail(f"{notebook} cannot be run: {error}. Is nbval installed? pip install -e '.[lab]'")
+    for remark in remarks:
+        where = f"cell {remark.number}, " if remark.number else ""
+        console.print(Text(f"✗ {where}{remark.heading}: {remark.problem}"), soft_wrap=True)
+    if not remarks:
+        console.print("✓ every cell ran, and the marked ones print what the solution prints")
+    sys.exit(1 if remarks else 0)
 
 
 @app.command("export")
@@ -260,6 +301,17 @@ def _executed(name: str, notebook: "NotebookNode") -> "NotebookNode":
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _whole(lab: str, timeout: float, memory: int) -> "Whole":
+    from course.grading.rerun import Whole, read_expected, read_solution
+    from course.grading.sandbox import Limits
+
+    try:
+        expected = read_expected(read_solution(_folder("solutions"), lab))
+    except (OSError, ValueError) as error:
+        _fail(f"--run needs the executed solution of {lab}: {error}. Build it with: course build --execute")
+    return Whole(expected, Limits(timeout, memory, disk=1024))
 
 
 def _stage(progress: Progress, stage: str, total: int) -> Callable[[], None]:

@@ -49,7 +49,7 @@ class Key:
         return self._cases[part.name]
 
     def expected(self, part: Part, mistake: str, index: int, used: frozenset[str]) -> tuple[Outcome, Outcome]:
-        """Return what the reference ("") or a mistake answers to a case, with these fakes: as it is, and as the part views it."""
+        """Return what the reference ("") or a mistake answers to a case, with these fakes: as it is, and as it is viewed."""
         place = (part.name, mistake, index, used)
         if place not in self._expected:
             candidate = self.exercise.mistakes[mistake].candidate if mistake else self.exercise.reference
@@ -182,7 +182,7 @@ class _Trials:
                 return NOT_ATTEMPTED, ""
             return BLOCKED, f"It calls `{failure.name}`, which is not written yet."
         if failure and failure.kind == "withheld":
-            return ERROR, f"It calls the course's own `{failure.name}`, which is left out when work is graded: write it yourself."
+            return ERROR, f"It calls the course's own `{failure.name}`, which is left out when work is graded. Write it."
         where = f" ({failure.line})" if failure and failure.line else ""
         if failure and failure.kind == "timeout":
             return TIMEOUT, f"It was {failure.message}{where}."

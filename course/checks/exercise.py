@@ -116,8 +116,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab: its name, its title and its entries, by name, in the order of the notebook."""
+    """A lab: its name, its title and its entries, by name, in the order of the notebook.
+
+    tolerance: relative and absolute, of the numbers that the cells marked NBVAL_CHECK_OUTPUT print.
+    """
 
     name: str
     title: str
     entries: Mapping[str, Entry]
+    tolerance: Tolerance = (0.0, 0.0)

@@ -86,7 +86,8 @@ def observe(
     given = {name: _on(device, value) for name, value in case.items()}
     chosen = {name: _recorded(name, fake, used) for name, fake in probe.fakes.items() if fakes is None or name in fakes}
     started = time.monotonic()
-    devices: list[int] | None = None if torch.cuda.is_initialized() else []  # looking for GPUs takes longer than many a probe
+    # Looking for GPUs takes longer than many a probe.
+    devices: list[int] | None = None if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices), torch.enable_grad(), _stand_ins(candidate, chosen):
         torch.manual_seed(seed)
         try:

@@ -21,6 +21,7 @@ from course.grading.collect import Collected, CollectError, Submitted, collect, 
 from course.grading.grade import crashed, unreadable
 from course.grading.notebook import NotebookError, read_cells
 from course.grading.pages import ClassSummary, feedback_page, grades_csv, index_page
+from course.grading.rerun import Whole
 from course.grading.result import GRADED, Grading, Override, grading_from_json, to_json
 from course.grading.sandbox import LEVELS, Limits, SandboxError, choose_level
 from course.grading.store import Store, key_of
@@ -55,6 +56,7 @@ class Order:
     only: tuple[str, ...] = ()
     regrade: bool = False
     dask: str = ""
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def grade_class(order: Order, begin: Callable[[str, int], Callable[[], None]]) -
             store.set("seed", str(order.seed))
         seed = int(store.setting("seed", str(secrets.randbelow(2**31))))
         store.override(marks)
-        settings = Settings(lab.name, seed, level, Limits(order.timeout, order.memory), order.only)
+        settings = Settings(lab.name, seed, level, Limits(order.timeout, order.memory), order.only, order.whole)
         classroom = Classroom(lab, store, settings, order.regrade)
         if order.dask:
             cluster = stack.enter_context(cluster_executor(order.dask))
@@ -200,7 +202,7 @@ class Classroom:
 
     def _enrol(self, found: Submitted, digest: str) -> str:
         settings = self.settings
-        options = f"{settings.limits} {' '.join(settings.only)}"
+        options = f"{settings.limits} {' '.join(settings.only)} {settings.whole}"
         key = key_of(digest, settings.lab, settings.seed, options)
         self.rows.append((found.student, found.name, found.file, digest, found.remarks, key))
         return key

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +31,8 @@ MIB = 1 << 20
 FIRST_UID, UIDS = 65_000, 500  # users that own nothing, one for each sandbox of a machine in turn
 ADVICE = (
     "Install bubblewrap (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap), or use Linux 5.13 or "
-    "newer, whose Landlock works in containers too. On macOS and Windows grade in a Linux container (docs/TEACHING.md). Only "
-    "for code that you trust as your own: --sandbox none."
+    "newer, whose Landlock works in containers too. On macOS and Windows grade in a Linux container (docs/TEACHING.md). "
+    "Only for code that you trust as your own: --sandbox none."
 )
 
 
@@ -46,10 +46,15 @@ class Died(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use: seconds for one exercise and for the definitions, memory beyond torch's own."""
+    """What one submission may use: seconds for one exercise and for the definitions, memory beyond torch's own.
+
+    disk: what it may write; with none, nothing that it sees can be written to. With some, it has a folder of its own.
+    """
 
     timeout: float = 10.0
     memory: int = 1024  # MiB
+    disk: int = 0  # MiB
+    threads: int = 1
 
 
 DEFAULT = Limits()
@@ -90,17 +95,20 @@ class Sandbox:
         try:
             write_stripped(lab, Path(self._files.name))
             _copy_font_list(Path(self._files.name))
+            if limits.disk:
+                (Path(self._files.name) / "scratch").mkdir(mode=0o777)
+                (Path(self._files.name) / "scratch").chmod(0o777)  # whatever the umask: its user is another one
             settings = self._settings(other.fileno(), slot)
             command = [_python(), "-I", "-S", "-B", f"{self._files.name}/course/grading/worker.py", json.dumps(settings)]
             if level == "bwrap":
-                command = [*_bwrap(settings["readable"]), *command]
+                command = [*_bwrap(settings["readable"], settings["scratch"], limits.disk), *command]
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env=_environment(self._files.name),
+                env=_environment(self._files.name, settings["scratch"], limits.threads),
                 start_new_session=True,
             )
         except (OSError, RuntimeError, ImportError) as error:
@@ -156,6 +164,12 @@ class Sandbox:
         self._process.wait()
         self._forget()
 
+    def watch_disk(self) -> None:
+        """Raise Died if the submission has written more than it may: nothing else stops it at the landlock level."""
+        files = (path.lstat() for path in (Path(self._files.name) / "scratch").rglob("*"))
+        if self.level != "bwrap" and sum(file.st_blocks * 512 for file in files) > self.limits.disk * MIB:
+            raise Died(f"it wrote more than {self.limits.disk} MiB of files")
+
     def _forget(self) -> None:
         self._control.close()
         self._errors.close()
@@ -163,6 +177,7 @@ class Sandbox:
 
     def _settings(self, control: int, slot: int) -> dict[str, Any]:
         exercises = sum(isinstance(entry.item, Exercise) for entry in self.lab.entries.values())
+        scratch = f"{self._files.name}/scratch" if self.limits.disk else ""
         libraries = [path for path in map(os.path.realpath, sys.path) if os.path.isdir(path) and "-packages" in path]
         return {
             "level": self.level,
@@ -170,11 +185,13 @@ class Sandbox:
             "control": control,
             "path": [self._files.name, *_standard_library(), *libraries],
             "readable": [self._files.name, *readable_paths()],
-            "writable": [],
+            "writable": [scratch] if scratch else [],
+            "scratch": scratch,
+            "threads": self.limits.threads,
             "uid": FIRST_UID + (os.getpid() + slot) % UIDS,
             "memory": self.limits.memory * MIB,
-            "cpu": int(self.limits.timeout * (exercises + 1)) + 1,
-            "file_size": 0,
+            "cpu": int(self.limits.timeout * (exercises + 1) * self.limits.threads) + 1,
+            "file_size": self.limits.disk * MIB,
             "processes": 256,
             "imports": _imports(self.lab),
             "canary": str(Path(__file__).resolve()),
@@ -256,6 +273,22 @@ class Attempt:
         edited = edited_inputs(case, after)
         return Outcome(outcome.answers, edited, outcome.failure, outcome.used)
 
+    def run(self, on_cell: Callable[[int], None] = lambda number: None) -> Iterator[tuple[str, str]]:
+        """Run the notebook from top to bottom; yield what each cell printed, and its error ("" if none). Raises Died."""
+        header = self.ask({"do": "run", "cells": list(self.cells)})[0]
+        while set(header) != {"ran"}:
+            if set(header) == {"at"} and type(header["at"]) is int:
+                self.at = header["at"]
+                on_cell(self.at)
+            elif set(header) == {"cell", "printed", "error"} and header["cell"] == self.at:
+                printed, error = header["printed"], header["error"]
+                if not (type(printed) is str and wire.is_texts([error])):
+                    raise Died("it forged an answer")
+                yield printed, error
+            else:
+                raise Died("it forged an answer")
+            header = self._receive()[0]
+
     def ask(self, question: Mapping[str, Any], tensors: wire.Tensors | None = None) -> tuple[dict[str, Any], wire.Tensors]:
         """Send a question and wait for the answer. Raises Died."""
         if wire.is_waiting(self._channel.fileno()) and self._peek():
@@ -273,6 +306,10 @@ class Attempt:
 
     def _receive(self) -> tuple[dict[str, Any], wire.Tensors]:
         try:
+            while self.sandbox.limits.disk and not wire.is_waiting(self._channel.fileno(), seconds=1):
+                self.sandbox.watch_disk()
+                if time.monotonic() > self._deadline:
+                    raise TimeoutError
             return wire.receive(self._channel.fileno(), self._deadline)
         except wire.Closed:
             raise Died("its process ended") from None
@@ -338,7 +375,7 @@ def readable_paths() -> list[str]:
     return [path for path in found if not any(path != other and path.startswith(other + "/") for other in found)]
 
 
-def _bwrap(readable: Sequence[str]) -> list[str]:
+def _bwrap(readable: Sequence[str], scratch: str, disk: int) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError("bubblewrap is not installed")
@@ -356,6 +393,8 @@ def _bwrap(readable: Sequence[str]) -> list[str]:
             command += ["--dev-bind" if path.startswith("/dev/") else "--ro-bind", path, path]
     for hidden in _installed_courses(readable):
         command += ["--tmpfs", hidden, "--remount-ro", hidden]
+    if scratch:
+        command += ["--perms", "0777", "--size", str(disk * MIB), "--tmpfs", scratch]
     return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
 
 
@@ -383,18 +422,19 @@ def _copy_font_list(folder: Path) -> None:
         shutil.copy(path, folder)
 
 
-def _environment(folder: str) -> dict[str, str]:
+def _environment(folder: str, scratch: str, threads: int) -> dict[str, str]:
+    handed_on = ("COURSE_REDUCED", "COURSE_SEED")
     return {
+        **{name: os.environ[name] for name in handed_on if name in os.environ},
         "MPLCONFIGDIR": folder,
         "TORCHINDUCTOR_CACHE_DIR": folder,
         "USER": "student",
         "CUDA_VISIBLE_DEVICES": "",
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "HOME": "/",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
+        "HOME": scratch or "/",
+        "TMPDIR": scratch or "/",
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)),
         "MPLBACKEND": "Agg",
     }
 

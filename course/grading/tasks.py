@@ -1,9 +1,10 @@
 """What grades one submission wherever it is run: in a process of this machine, or on a cluster's worker."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course.grading.grade import Grader, crashed
+from course.grading.rerun import Whole, run_whole
 from course.grading.result import Grading, grading_to_json
 from course.grading.sandbox import DEFAULT, Limits, SandboxError, choose_level
 from course.labs import load
@@ -18,6 +19,7 @@ class Settings:
     level: str = "auto"
     limits: Limits = DEFAULT
     only: tuple[str, ...] = ()
+    whole: Whole | None = None  # to run the whole notebook as well
 
 
 _mine = threading.local()  # one warm grader for each thread that grades: starting one takes seconds
@@ -44,7 +46,11 @@ def _grade(settings: Settings, cells: tuple[str, ...]) -> Grading:
     warm_up(settings)
     grader: Grader = _mine.grader
     try:
-        return grader.grade(cells)
+        grading = grader.grade(cells)
+        if settings.whole:
+            run = run_whole(grader.lab, cells, settings.whole, grader.level, slot=threading.get_native_id())
+            grading = replace(grading, run=run)
+        return grading
     except SandboxError:
         raise
     except Exception as error:  # our own fault, on an answer that nobody thought of: the class goes on

@@ -84,9 +84,9 @@ def receive(fd: int, deadline: float = math.inf) -> tuple[dict[str, Any], dict[s
     return unpack(_read(fd, head_size, deadline), _read(fd, body_size, deadline))
 
 
-def is_waiting(fd: int) -> bool:
-    """Say whether something can be read at once."""
-    return bool(select.select([fd], [], [], 0)[0])
+def is_waiting(fd: int, seconds: float = 0) -> bool:
+    """Say whether something can be read within so many seconds."""
+    return bool(select.select([fd], [], [], seconds)[0])
 
 
 def _read(fd: int, size: int, deadline: float) -> bytes:

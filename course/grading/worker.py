@@ -5,6 +5,7 @@ It knows no right answer, no seed and no other submission. It is started as a fi
 
 import gc
 import importlib
+import io
 import json
 import os
 import resource
@@ -13,7 +14,7 @@ import socket
 import sys
 import types
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -35,6 +36,7 @@ NOTICED = {
     "os.mkdir": "made a folder", "os.symlink": "made a link", "os.link": "made a link", "os.truncate": "changed a file",
 }  # fmt: skip
 MAX_NOTICED = 20
+MAX_PRINTED = 20_000  # characters of one cell
 
 
 def serve(settings: dict[str, Any]) -> None:
@@ -85,7 +87,7 @@ def _load(settings: dict[str, Any]) -> None:
     """Import what the lab's notebook imports, and call what torch only loads when it is first called."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(settings["threads"])
     # matplotlib asks whether its folder can be written to, and refuses to be imported if not; it need not be, for its list
     # of fonts lies there already.
     with patch("os.access", return_value=True):
@@ -133,6 +135,9 @@ def _answer(settings: dict[str, Any]) -> None:
         if question["do"] == "load":
             sys.modules["__main__"] = main  # what a student's code finds there is its own
             reply = wire.pack(_define(question, vars(main), noticed, settings["readable"]))
+        elif question["do"] == "run":
+            _run_cells(question["cells"], settings)
+            reply = wire.pack({"ran": len(question["cells"])})
         else:
             case = wire.unpack_case(question["case"], tensors)
             outcome, after = probing.observe(
@@ -182,6 +187,33 @@ def _define(
         "fingerprints": fingerprints,
         "noticed": noticed,
     }
+
+
+def _run_cells(cells: list[str], settings: dict[str, Any]) -> None:
+    """Run a notebook from top to bottom as Jupyter does, and send what each cell printed; stop at the first that fails."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from matplotlib import pyplot as plt
+
+    from course.checks.probing import text_of
+    from course.grading import wire
+
+    os.chdir(settings["scratch"])
+    shell: Any = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.ast_node_interactivity = "none"
+    shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None  # the error is told, not printed
+    for number, source in enumerate(cells):
+        wire.send(ANSWERS, wire.pack({"at": number}))
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            result = shell.run_cell(source, store_history=False)
+        plt.close("all")
+        error = result.error_before_exec or result.error_in_exec
+        words = "" if error is None else f"{type(error).__name__}: {text_of(error, str)}"
+        text = printed.getvalue()[:MAX_PRINTED]
+        wire.send(ANSWERS, wire.pack({"cell": number, "printed": text, "error": words[:500]}))
+        if error is not None:
+            return
 
 
 def _watch(noticed: list[str], readable: list[str]) -> None:

@@ -63,7 +63,8 @@ def marked_cells(source: str) -> list[Marked]:
 def load(name: str) -> Lab:
     """Load a lab with its checks. Raises ValueError if there is no such lab, or if its cells and its checks disagree."""
     source = lab_source(name)
-    listed: list[Exercise | Question] = import_module(f"{__name__}.{name}.checks").ITEMS
+    checks = import_module(f"{__name__}.{name}.checks")
+    listed: list[Exercise | Question] = checks.ITEMS
     items = {item.name: item for item in listed}
     cells = marked_cells(source)
     in_cells, in_checks = Counter(cell.name for cell in cells), Counter(item.name for item in listed)
@@ -82,7 +83,7 @@ def load(name: str) -> Lab:
         )
         for cell in cells
     }
-    return Lab(name, lab_title(source), entries)
+    return Lab(name, lab_title(source), entries, getattr(checks, "TOLERANCE", (0.0, 0.0)))
 
 
 def start(name: str) -> None:
