@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from course.grading.submission import define, read
+from course.grading.define import define
+from course.grading.submission import read
 
 ROOT = Path(__file__).parent.parent
 LAB = ROOT / "course" / "labs" / "lab2_vae"
@@ -95,7 +96,7 @@ def main() -> None:
     console = Console()
     torch.set_num_threads(1)
     used = ("blobs", "train_vae", "gaussian_kl", "mutual_information_gap")
-    lab = define(read(ROOT / "solutions" / "lab2_vae.ipynb"), used).namespace
+    lab = define(read(ROOT / "solutions" / "lab2_vae.ipynb").cells, used, {}).namespace
     jobs = [("sweep", beta, seed) for seed in SEEDS for beta in BETAS] + [("equal", 8, seed) for seed in SEEDS]
     have = {(row["kind"], row.get("beta"), row["seed"]) for row in rows()}
     for kind, beta, seed in track([job for job in jobs if job not in have], "β sweep", console=console):
