@@ -59,8 +59,16 @@ class Key:
                 raise KeyboardInterrupt  # it hit our own code, not the student's: no verdict
             if outcome.failure and not mistake:
                 raise RuntimeError(f"the reference of {self.exercise.name} fails: {outcome.failure.message}")
-            self._expected[place] = outcome, viewed(part, outcome, case)
+            self._expected[place] = outcome, self.view(part, index, outcome) if mistake else viewed(part, outcome, case)
         return self._expected[place]
+
+    def view(self, part: Part, index: int, outcome: Outcome) -> Outcome:
+        """Return an outcome as the part compares it. One that has not even the right shapes is left as it is: a view would
+        broadcast them, to any size."""
+        reference = self.expected(part, "", index, outcome.used)[0]
+        if first_difference(part, replace(outcome, edited=()), reference, structure_only=True):
+            return outcome
+        return viewed(part, outcome, self.cases(part)[index][1])
 
 
 def _derived(seed: int, part: str, number: int) -> int:
@@ -157,7 +165,7 @@ class _Trials:
         self.part, self.key, self.ask = part, key, ask
         self.cases = key.cases(part)
         self.got = self._answers(with_fakes=True)
-        self.seen = [self._viewed(i, got) for i, got in enumerate(self.got)]
+        self.seen = [key.view(part, i, got) for i, got in enumerate(self.got)]
         self.verdict, self.problem = self._judge()
 
     def explained_by(self, mistake: str) -> bool:
@@ -194,7 +202,7 @@ class _Trials:
         # own understands: right, if it is right without fakes.
         if used:
             alone = self._answers(with_fakes=False)
-            if self._difference(alone, [self._viewed(i, got) for i, got in enumerate(alone)]) is None:
+            if self._difference(alone, [self.key.view(self.part, i, got) for i, got in enumerate(alone)]) is None:
                 return RIGHT, ""
         if failure:
             return ERROR, f"{failure.name}: {failure.message}{where}"
@@ -210,9 +218,6 @@ class _Trials:
             if difference:
                 return difference
         return None
-
-    def _viewed(self, index: int, outcome: Outcome) -> Outcome:
-        return viewed(self.part, outcome, self.cases[index][1])
 
 
 def _overall(verdicts: list[str]) -> str:

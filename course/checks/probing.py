@@ -235,7 +235,8 @@ def text_of(thing: Any, how: Callable[[Any], str]) -> str:
 
 
 def _identical(before: Tensor, after: Any) -> bool:
-    return isinstance(after, Tensor) and before.shape == after.shape and torch.equal(before, after.detach())
+    alike = isinstance(after, Tensor) and before.shape == after.shape and before.dtype == after.dtype
+    return alike and torch.equal(before, after.detach())
 
 
 def _is_filled(cell: Any) -> bool:

@@ -13,7 +13,7 @@ ALLOWED = """
     read write readv writev pread64 pwrite64 preadv pwritev close close_range lseek
     open openat openat2 stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64
     getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 ftruncate fallocate fsync fdatasync
-    fadvise64 flock umask fstatfs statfs dup dup2 dup3 fcntl pipe pipe2 poll ppoll select pselect6 copy_file_range sendfile
+    fadvise64 flock umask fstatfs statfs dup dup2 dup3 pipe pipe2 poll ppoll select pselect6 copy_file_range sendfile
     epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
     mmap mprotect munmap mremap madvise brk msync mincore membarrier get_mempolicy
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack restart_syscall pause
@@ -41,6 +41,8 @@ REFUSED = """
 PRETENDED = "chmod fchmod fchmodat utimensat utime utimes"
 CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020000
 TERMINAL_QUESTIONS = (0x5401, 0x5413)  # ioctl TCGETS, TIOCGWINSZ: is this a terminal, how large?
+# fcntl duplicates, asks, locks. F_SETOWN, F_SETSIG and O_ASYNC would send signals.
+FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
 OF_THE_PARENT = ("fork", "vfork", "kill", "recvmsg")  # what the process that makes the children may do besides
 TO_GIVE_UP_MORE = ("prctl", "seccomp", "prlimit64", "setrlimit")
 
@@ -68,6 +70,8 @@ def program(*, may_fork: bool) -> bytes:
         _add(rules, seccomp.ALLOW, "prlimit64", seccomp.Arg(0, seccomp.EQ, 0))  # of oneself
     for question in TERMINAL_QUESTIONS:
         _add(rules, seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, question))
+    for command in FCNTL:
+        _add(rules, seccomp.ALLOW, "fcntl", seccomp.Arg(1, seccomp.EQ, command))
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
         file.seek(0)

@@ -28,6 +28,7 @@ from course.labs import lab_source
 LEVELS = ("bwrap", "landlock", "none")
 START_SECONDS = 60
 MIB = 1 << 20
+MAX_PRINTED = 20_000  # characters of one cell
 FIRST_UID, UIDS = 65_000, 500  # users that own nothing, one for each sandbox of a machine in turn
 ADVICE = (
     "Install bubblewrap (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap), or use Linux 5.13 or "
@@ -231,6 +232,7 @@ class Attempt:
     def __init__(self, sandbox: Sandbox, channel: socket.socket, cells: Sequence[str]) -> None:
         self.sandbox, self.cells = sandbox, cells
         self._channel = channel
+        channel.setblocking(False)  # a process that does not read must not keep us
         self._deadline = 0.0
         self.noticed: list[str] = []
         self.at = -1  # the statement that was run last
@@ -256,7 +258,7 @@ class Attempt:
             header = self._receive()[0]
         try:
             return self._loaded(header, set(exercises), set(questions))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise Died("it forged an answer") from None
 
     def probe(self, name: str, part: Part, case: Case, seed: int, with_fakes: bool) -> Outcome:
@@ -282,7 +284,7 @@ class Attempt:
                 on_cell(self.at)
             elif set(header) == {"cell", "printed", "error"} and header["cell"] == self.at:
                 printed, error = header["printed"], header["error"]
-                if not (type(printed) is str and wire.is_texts([error])):
+                if not (wire.is_text(printed, MAX_PRINTED) and wire.is_text(error)):
                     raise Died("it forged an answer")
                 yield printed, error
             else:
@@ -294,9 +296,13 @@ class Attempt:
         if wire.is_waiting(self._channel.fileno()) and self._peek():
             raise Died("it sent an answer that nobody had asked for")
         try:
-            wire.send(self._channel.fileno(), wire.pack(question, tensors))
+            wire.send(self._channel.fileno(), wire.pack(question, tensors), self._deadline)
         except wire.Closed:
             raise Died("its process ended") from None
+        except wire.Late:
+            raise TimeoutError from None
+        except wire.WireError:
+            raise Died("it is too large to be sent to its process") from None
         return self._receive()
 
     def close(self) -> int:
@@ -333,7 +339,7 @@ class Attempt:
             {name: _description(*about) for name, about in header["described"].items() if name in exercises},
             {name: _letter(*answer) for name, answer in header["answers"].items() if name in questions},
             failures,
-            {name: tuple(map(int, hashes[:1000])) for name, hashes in header["fingerprints"].items() if name in exercises},
+            {name: _hashes(found) for name, found in header["fingerprints"].items() if name in exercises},
         )
 
     def _note(self, noticed: Any) -> None:
@@ -353,6 +359,12 @@ def _description(kind: Any, type_name: Any, is_stub: Any, holds_todo: Any) -> De
     if kind not in ("function", "class", "value") or not wire.is_texts([type_name]):
         raise ValueError
     return Description(kind, type_name, is_stub is True, holds_todo is True)
+
+
+def _hashes(found: Any) -> tuple[int, ...]:
+    if type(found) is not list or len(found) > 1000 or not all(type(each) is int and 0 <= each < 1 << 32 for each in found):
+        raise ValueError
+    return tuple(found)
 
 
 def _letter(answer: Any, shown: Any) -> tuple[str | None, str]:

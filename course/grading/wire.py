@@ -10,7 +10,7 @@ import os
 import select
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import safetensors.torch
@@ -23,7 +23,7 @@ from course.checks.probing import Failure, Other, Outcome
 
 LENGTHS = struct.Struct("<II")
 MAX_HEADER, MAX_TENSORS = 4 << 20, 64 << 20  # bytes
-MAX_TEXT, MAX_ANSWERS = 2_000, 1_000
+MAX_TEXT, MAX_ANSWERS, MAX_DIMENSIONS = 2_000, 1_000, 32
 KINDS = ("error", "timeout", "todo", "withheld")
 DTYPES = {
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
@@ -47,7 +47,7 @@ class Late(Exception):
 
 def pack(header: Mapping[str, Any], tensors: Tensors | None = None) -> bytes:
     """Return one frame. Raises WireError if it is larger than the other side would take."""
-    head = json.dumps(header, allow_nan=False).encode()
+    head = json.dumps(header, allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")  # no lone surrogates
     body = safetensors.torch.save(dict(tensors)) if tensors else b""
     if len(head) > MAX_HEADER or len(body) > MAX_TENSORS:
         raise WireError(f"a frame of {len(head) + len(body)} bytes is too large")
@@ -66,14 +66,17 @@ def unpack(head: bytes, body: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]
     return header, tensors
 
 
-def send(fd: int, frame: bytes) -> None:
-    """Write a frame. Raises Closed if nobody reads any more."""
+def send(fd: int, frame: bytes, deadline: float = math.inf) -> None:
+    """Write a frame; for a deadline the descriptor must not block. Raises Closed if nobody reads any more, or Late."""
     view = memoryview(frame)
-    try:
-        while view:
+    while view:
+        _wait(lambda seconds: select.select([], [fd], [], seconds)[1], deadline)
+        try:
             view = view[os.write(fd, view) :]
-    except (BrokenPipeError, ConnectionResetError):
-        raise Closed from None
+        except BlockingIOError:
+            continue
+        except (BrokenPipeError, ConnectionResetError):
+            raise Closed from None
 
 
 def receive(fd: int, deadline: float = math.inf) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -92,18 +95,23 @@ def is_waiting(fd: int, seconds: float = 0) -> bool:
 def _read(fd: int, size: int, deadline: float) -> bytes:
     parts = bytearray()
     while len(parts) < size:
-        if deadline < math.inf:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([fd], [], [], left)[0]:
-                raise Late
+        _wait(lambda seconds: select.select([fd], [], [], seconds)[0], deadline)
         try:
             part = os.read(fd, min(size - len(parts), 1 << 20))
+        except BlockingIOError:
+            continue
         except ConnectionResetError:
             part = b""
         if not part:
             raise Closed
         parts += part
     return bytes(parts)
+
+
+def _wait(ready: Callable[[float | None], list[int]], deadline: float) -> None:
+    left = None if deadline == math.inf else deadline - time.monotonic()
+    if (left is not None and left <= 0) or not ready(left):
+        raise Late
 
 
 def _refuse(constant: str) -> None:
@@ -150,12 +158,12 @@ def pack_outcome(outcome: Outcome, after: Tensors, noticed: list[str]) -> bytes:
     kinds: dict[str, Any] = {}
     tensors = {f"after {name}": value.to("cpu").contiguous().clone() for name, value in after.items()}
     for name, answer in outcome.answers.items():
+        if isinstance(answer, Tensor) and not _can_be_sent(answer):
+            answer = Other(f"tensor of {answer.dtype}".replace("torch.", ""), "")
         if isinstance(answer, float):
             kinds[name], tensors[f"answer {name}"] = "number", torch.tensor(answer, dtype=torch.float64)
         elif isinstance(answer, Other):
             kinds[name] = [answer.type_name[:200], answer.text[:200]]
-        elif answer.dtype not in DTYPES:
-            kinds[name] = [f"tensor of {answer.dtype}".replace("torch.", ""), ""]
         elif answer.numel() * answer.element_size() > MAX_TENSORS // 2:
             kinds[name] = [f"tensor of shape {tuple(answer.shape)}, too large to be looked at", ""]
         else:
@@ -170,18 +178,28 @@ def pack_outcome(outcome: Outcome, after: Tensors, noticed: list[str]) -> bytes:
     return pack(header, tensors)
 
 
+def _can_be_sent(answer: Tensor) -> bool:
+    try:
+        answer.contiguous().numpy() if answer.dtype != torch.bfloat16 else answer.contiguous()
+    except Exception:  # nested tensors and other exotic ones
+        return False
+    return answer.dtype in DTYPES and answer.ndim <= MAX_DIMENSIONS
+
+
 def read_outcome(header: Any, tensors: Tensors, fakes: Mapping[str, Any]) -> tuple[Outcome, dict[str, Tensor], list[str]]:
     """Read what pack_outcome wrote, and believe nothing of it. Raises WireError.
 
     fakes: the stand-ins that the probe has; only these can have been used.
     """
-    if set(header) != {"answers", "failure", "used", "noticed"}:
+    if type(header) is not dict or set(header) != {"answers", "failure", "used", "noticed"}:
         raise WireError("a header with other fields")
     kinds, failure, used, noticed = (header[name] for name in ("answers", "failure", "used", "noticed"))
     if type(kinds) is not dict or len(kinds) > MAX_ANSWERS or not is_texts(used) or not set(used) <= set(fakes):
         raise WireError("a header of another form")
     if not is_texts(noticed):
         raise WireError("notices of another form")
+    if any(value.dtype not in DTYPES or value.ndim > MAX_DIMENSIONS for value in tensors.values()):
+        raise WireError("a tensor of a kind that is never sent")
     after = {name.removeprefix("after "): value for name, value in tensors.items() if name.startswith("after ")}
     found = {name.removeprefix("answer "): value for name, value in tensors.items() if name.startswith("answer ")}
     answers: dict[str, Tensor | float | Other] = {}
@@ -203,4 +221,15 @@ def read_outcome(header: Any, tensors: Tensors, fakes: Mapping[str, Any]) -> tup
 
 def is_texts(value: Any) -> bool:
     """Say whether a value is a list of texts that are not too long."""
-    return type(value) is list and all(type(text) is str and len(text) <= MAX_TEXT for text in value)
+    return type(value) is list and all(is_text(text) for text in value)
+
+
+def is_text(value: Any, longest: int = MAX_TEXT) -> bool:
+    """Say whether a value is a text that is not too long and can be written anywhere: no lone surrogates."""
+    if type(value) is not str or len(value) > longest:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
