@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from course.checks.exercise import Case, Part
+from course.checks.exercise import Case, Part, Tolerance
 from course.checks.probing import Answer, Other, Outcome
 
 
@@ -17,9 +17,6 @@ class Difference:
     kind: str  # "failure", "edited", "type", "shape", "dtype", "not finite" or "value"
     text: str
     name: str = ""
-
-
-STRUCTURE = ("type", "shape", "dtype")
 
 
 def first_difference(part: Part, got: Outcome, expected: Outcome, *, structure_only: bool = False) -> Difference | None:
@@ -37,8 +34,9 @@ def first_difference(part: Part, got: Outcome, expected: Outcome, *, structure_o
             got.edited[0],
         )
     for name, wanted in expected.answers.items():
-        difference = _difference(name, got.answers.get(name, Other("nothing", "")), wanted, *part.tolerance_of(name))
-        if difference and (difference.kind in STRUCTURE or not structure_only):
+        tolerance = None if structure_only else part.tolerance_of(name)
+        difference = _difference(name, got.answers.get(name, Other("nothing", "")), wanted, tolerance)
+        if difference:
             return difference
     return None
 
@@ -48,7 +46,7 @@ def agree(part: Part, one: Outcome, other: Outcome) -> bool:
     if one.failure or other.failure:
         return one.failure is not None and other.failure is not None and _gist(one) == _gist(other)
     return one.edited == other.edited and all(
-        name in one.answers and _difference(name, one.answers[name], answer, *part.tolerance_of(name)) is None
+        name in one.answers and _difference(name, one.answers[name], answer, part.tolerance_of(name)) is None
         for name, answer in other.answers.items()
     )
 
@@ -76,7 +74,8 @@ def describe(answer: Answer) -> str:
     return _number(answer) if isinstance(answer, float) else f"{answer.type_name} {answer.text}"
 
 
-def _difference(name: str, got: Answer, wanted: Answer, rtol: float, atol: float) -> Difference | None:
+def _difference(name: str, got: Answer, wanted: Answer, tolerance: Tolerance | None) -> Difference | None:
+    """Return the difference of two answers; without a tolerance, of their types, shapes and dtypes alone."""
     shown = name.replace("_", " ")
     if isinstance(wanted, float):
         if not isinstance(got, float):
@@ -92,6 +91,9 @@ def _difference(name: str, got: Answer, wanted: Answer, rtol: float, atol: float
     if got.is_floating_point() != wanted.is_floating_point() or got.is_complex() != wanted.is_complex():
         text = f"{shown} should hold {_dtype(wanted)}, but it holds {_dtype(got)}."
         return Difference("dtype", text, name)
+    if tolerance is None:
+        return None
+    rtol, atol = tolerance
     got, wanted = got.to(torch.float64), wanted.to(torch.float64)
     if not torch.isfinite(got[torch.isfinite(wanted)]).all():
         what = "NaN" if torch.isnan(got).any() else "infinite"
@@ -104,7 +106,7 @@ def _difference(name: str, got: Answer, wanted: Answer, rtol: float, atol: float
 def _gist(outcome: Outcome) -> tuple[str, str, str]:
     failure = outcome.failure
     assert failure is not None
-    return failure.kind, failure.name, failure.message.splitlines()[0]
+    return failure.kind, failure.name, failure.message.partition("\n")[0]
 
 
 def _kind(answer: Answer) -> str:

@@ -7,8 +7,9 @@ import re
 import symtable
 import textwrap
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from course.checks.probing import functions_of, source_of, unwrap
@@ -75,8 +76,9 @@ def describe(candidate: Any, stub: str, methods: Sequence[str] = ()) -> Descript
     handed_out, written = ast.parse(stub).body[0], unwrap(candidate)
     attributes = vars(written) if methods and isinstance(written, type) else {}
     pairs = [(attributes.get(node.name) if methods else written, node) for node in _to_cut(handed_out, methods)]
-    untouched = all(_tree_of(function) in (_bare(node), ast.dump(node.body[-1])) for function, node in pairs)
-    return Description(kind, type_name, untouched, any(left_over_todo(source_of(f) or "") for f in functions_of(candidate)))
+    read = cache(source_of)  # finding a source takes longer than all else here
+    untouched = all(_tree_of(function, read) in (_bare(node), ast.dump(node.body[-1])) for function, node in pairs)
+    return Description(kind, type_name, untouched, any(left_over_todo(read(f) or "") for f in functions_of(candidate)))
 
 
 def global_names(source: str) -> set[str]:
@@ -160,9 +162,9 @@ def _outermost_comment(lines: Sequence[str], numbers: range, column: int) -> int
     return found
 
 
-def _tree_of(function: Any) -> str | None:
+def _tree_of(function: Any, read: Callable[[types.FunctionType], str | None]) -> str | None:
     function = unwrap(function)
-    source = source_of(function) if isinstance(function, types.FunctionType) else None
+    source = read(function) if isinstance(function, types.FunctionType) else None
     if source is None:
         return None
     try:

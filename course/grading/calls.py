@@ -1,6 +1,7 @@
 """Which system calls a submission may make: seccomp programs, compiled where libseccomp is, loaded in the sandbox."""
 
 import errno
+import os
 import tempfile
 from contextlib import suppress
 from typing import Any
@@ -11,7 +12,7 @@ PR_SET_NAME = 15
 # implemented", so that a C library tries its older way; REFUSED is answered "not permitted", which reads better.
 ALLOWED = """
     read write readv writev pread64 pwrite64 preadv pwritev close close_range lseek
-    open openat openat2 stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64
+    stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64
     getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 ftruncate fallocate fsync fdatasync
     fadvise64 flock umask fstatfs statfs dup dup2 dup3 pipe pipe2 poll ppoll select pselect6 copy_file_range sendfile
     epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
@@ -47,7 +48,7 @@ OF_THE_PARENT = ("fork", "vfork", "kill", "recvmsg")  # what the process that ma
 TO_GIVE_UP_MORE = ("prctl", "seccomp", "prlimit64", "setrlimit")
 
 
-def program(*, may_fork: bool) -> bytes:
+def program(*, may_fork: bool, may_write: bool = True) -> bytes:
     """Compile a filter: for the process that makes the children (may_fork), or for a child. Raises OSError, RuntimeError."""
     import pyseccomp as seccomp
 
@@ -70,6 +71,8 @@ def program(*, may_fork: bool) -> bytes:
         _add(rules, seccomp.ALLOW, "prlimit64", seccomp.Arg(0, seccomp.EQ, 0))  # of oneself
     for question in TERMINAL_QUESTIONS:
         _add(rules, seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, question))
+    for name, flags in (("open", 1), ("openat", 2)):  # old Landlock lets files be emptied that can only be read
+        _add(rules, seccomp.ALLOW, name, *(() if may_write else (seccomp.Arg(flags, seccomp.MASKED_EQ, os.O_TRUNC, 0),)))
     for command in FCNTL:
         _add(rules, seccomp.ALLOW, "fcntl", seccomp.Arg(1, seccomp.EQ, command))
     with tempfile.TemporaryFile() as file:

@@ -23,7 +23,7 @@ from course.grading.notebook import NotebookError, read_cells
 from course.grading.pages import ClassSummary, feedback_page, grades_csv, index_page
 from course.grading.rerun import Whole
 from course.grading.result import GRADED, Grading, Override, grading_from_json, to_json
-from course.grading.sandbox import LEVELS, Limits, SandboxError, choose_level
+from course.grading.sandbox import LEVELS, Limits, SandboxError, choose_level, sweep
 from course.grading.store import Store, key_of
 from course.grading.tasks import Settings
 from course.labs import load
@@ -265,10 +265,7 @@ class _Runner:
                 self._take()
         finally:
             if self.executor:
-                processes = list((getattr(self.executor, "_processes", None) or {}).values())
-                self.executor.shutdown(wait=False, cancel_futures=True)
-                for process in processes:  # at work or not
-                    process.kill()
+                _stop(self.executor)
 
     def _submit(self, job: Job) -> None:
         job.tries += 1
@@ -299,6 +296,19 @@ class _Runner:
             self.suspects.append(job)
         else:
             self.keep(job, None)
+
+
+def _stop(executor: Executor) -> None:
+    """End a pool's processes at once, at work or not; leave a cluster's alone."""
+    if not isinstance(executor, ProcessPoolExecutor):
+        executor.shutdown(wait=False)
+        return
+    processes = list((executor._processes or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.kill()
+        process.join()
+    sweep()
 
 
 def local_executor(jobs: int, settings: Settings) -> ProcessPoolExecutor:

@@ -75,25 +75,36 @@ def hide_from_proc() -> None:
 
 
 def address_space() -> int:
-    """Return how much address space this process has, in bytes, to 1 MB. Asks no file: finds the limit that would bind."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
+    """Return how much address space this process has, in bytes, to 1 MB."""
+    return _bound(resource.RLIMIT_AS)
+
+
+def data_size() -> int:
+    """Return how much of it can be written to and is its own."""
+    return _bound(resource.RLIMIT_DATA)
+
+
+def _bound(kind: int) -> int:
+    """Find the limit below which this process could get no more memory; asks no file, for there may be none to ask."""
+    before = resource.getrlimit(kind)
     low, high = 0, 1 << 47
     while high - low > 1 << 20:
         middle = (low + high) // 2
-        resource.setrlimit(resource.RLIMIT_AS, (middle, before[1]))
+        resource.setrlimit(kind, (middle, before[1]))
         try:
-            mmap.mmap(-1, mmap.PAGESIZE).close()
+            mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
             high = middle
         except OSError:
             low = middle
-    resource.setrlimit(resource.RLIMIT_AS, before)
+    resource.setrlimit(kind, before)
     return high
 
 
-def limit(memory: int, cpu_seconds: int, file_size: int, processes: int) -> None:
-    """Bound address space, processor time, files and threads, in bytes, seconds and pieces."""
+def limit(memory: int, data: int, cpu_seconds: int, file_size: int, processes: int) -> None:
+    """Bound address space, memory of its own, processor time, files and threads, in bytes, seconds and pieces."""
     for what, most in (
         (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_DATA, data),
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_NPROC, processes),

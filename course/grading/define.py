@@ -5,6 +5,7 @@ import builtins
 import linecache
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from course.checks.cut import global_names
@@ -40,12 +41,11 @@ def define(
     found = Definitions(namespace)
     namespace.update({"__name__": "__main__", "__builtins__": builtins})
     for number, source in enumerate(cells, start=1):
-        file, plain = f"<cell {number}>", without_magics(source)
-        try:
-            statements += [(file, statement) for statement in ast.parse(plain, file).body]
-        except UNREADABLE as error:
-            found.failures.update(dict.fromkeys(_names_said(source), f"The cell does not parse: {error}."))
+        file, (plain, tree) = f"<cell {number}>", parse(source)
+        if isinstance(tree, str):
+            found.failures.update(dict.fromkeys(_names_said(source), f"The cell does not parse: {tree}."))
             continue
+        statements += [(file, statement) for statement in tree.body]
         linecache.cache[file] = (len(plain), None, plain.splitlines(keepends=True), file)
     needed = _needed_names([statement for _, statement in statements], wanted)
     for number, (file, statement) in enumerate(statements):
@@ -58,34 +58,35 @@ def define(
     return found
 
 
-def without_magics(source: str) -> str:
-    """Blank out the lines that only a notebook understands: %magics, !commands, and questions with a trailing ?.
+@lru_cache(maxsize=4096)
+def parse(source: str) -> tuple[str, ast.Module | str]:
+    """Parse a cell; return it as Python without what only a notebook understands, and its tree, or what is wrong with it.
 
-    A cell that is Python as it stands is left alone: such a line may belong to a string or to an expression.
+    That is: %magics, !commands, and questions with a trailing ?. Their lines are left empty, unless the cell is Python as
+    it stands: then such a line may belong to a string or to an expression.
     """
     lines = source.splitlines()
     if lines and lines[0].lstrip().startswith("%%"):
-        return ""
-    try:
-        ast.parse(source)
-    except UNREADABLE:
-        magic = ("%", "!", "?")
-        return "\n".join("" if line.lstrip().startswith(magic) or line.rstrip().endswith("?") else line for line in lines)
-    return source
+        return "", ast.Module([], [])
+    magic = ("%", "!", "?")
+    plain = "\n".join("" if line.lstrip().startswith(magic) or line.rstrip().endswith("?") else line for line in lines)
+    for text in (source, plain):
+        try:
+            return text, ast.parse(text, "<cell>")
+        except UNREADABLE as error:
+            problem = str(error)
+    return plain, problem
 
 
 def sources_of(cells: Iterable[str], names: Iterable[str]) -> dict[str, str]:
     """Return the source of the last definition of each name, as far as the cells can be parsed."""
     wanted, found = set(names), {}
     for source in cells:
-        plain = without_magics(source)
-        try:
-            for statement in ast.parse(plain).body:
-                name = getattr(statement, "name", "")
-                if name in wanted:
-                    found[name] = ast.get_source_segment(plain, statement) or ""
-        except UNREADABLE:
-            continue
+        plain, tree = parse(source)
+        for statement in () if isinstance(tree, str) else tree.body:
+            name = getattr(statement, "name", "")
+            if name in wanted:
+                found[name] = ast.get_source_segment(plain, statement) or ""
     return found
 
 

@@ -1,5 +1,6 @@
 """Grade one submission: ask its process in the sandbox, judge the answers here."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ from course.grading.result import CRASHED, GRADED, UNREADABLE, Grading
 from course.grading.sandbox import DEFAULT, Attempt, Died, Limits, Loaded, Sandbox, SandboxError, failure_of
 
 MAX_RESTARTS = 40  # processes for one submission: enough for one a statement or exercise that kills it
+MAX_HUNG = 3  # statements that are waited for in vain
 
 
 class Disturbed(Exception):
@@ -89,7 +91,9 @@ class _Grading:
         self.grader, self.sandbox, self.cells, self.alone = grader, sandbox, cells, alone
         self.skip: dict[int, str] = {}
         self.noticed: list[str] = []
-        self.restarts = 0
+        self.restarts = self.hung = 0
+        # However often it hangs, and just below each limit.
+        self.deadline = time.monotonic() + sandbox.limits.timeout * (len(grader.entries) + MAX_HUNG)
         self.attempt: Attempt | None = None
 
     def result(self) -> Grading:
@@ -123,6 +127,8 @@ class _Grading:
 
         def ask(part: Part, case: Case, seed: int, with_fakes: bool) -> Outcome:
             nonlocal broken
+            if broken is None and time.monotonic() > self.deadline:
+                broken = TimeoutError()
             if broken is None:
                 try:
                     if self.attempt is None and self._load() is None:
@@ -140,7 +146,7 @@ class _Grading:
 
     def _load(self) -> Loaded | None:
         """Start a process and run the definitions in it, without those that killed it before; None if that is hopeless."""
-        while self.restarts < MAX_RESTARTS:
+        while self.restarts < MAX_RESTARTS and self.hung < MAX_HUNG and time.monotonic() < self.deadline:
             self.restarts += 1
             self.attempt = attempt = self.sandbox.open(self.cells)
             try:
@@ -149,11 +155,12 @@ class _Grading:
                 text = failure_of(error, self.sandbox.limits.timeout).message
                 at = attempt.at
                 self._ended(error, "")
+                self.hung += isinstance(error, TimeoutError)
                 if at < 0 or at in self.skip:  # it is not the running of a statement that fails
                     return None
                 what = f"the notebook was {text}" if isinstance(error, TimeoutError) else text
                 self.skip[at] = f"While its cell was run, {what}."
-        self._notice("its process was started too often")
+        self._notice("its process hung or ended too often")
         return None
 
     def _ended(self, error: Exception, where: str) -> None:

@@ -3,7 +3,6 @@
 import ast
 import json
 import os
-import select
 import shutil
 import signal
 import socket
@@ -13,6 +12,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +21,15 @@ from typing import Any
 from course.checks.cut import Description, stub_of
 from course.checks.exercise import Case, Exercise, Lab, Part
 from course.checks.probing import Failure, Outcome, edited_inputs
-from course.grading import calls, wire
+from course.grading import calls, confine, wire
 from course.grading.stripped import write_stripped
 from course.labs import lab_source
 
 LEVELS = ("bwrap", "landlock", "none")
 START_SECONDS = 60
 MIB = 1 << 20
+PREFIX = "course-sandbox-"  # of the folders with a sandbox's files; then comes the process that made it
+THREADS = 64
 MAX_PRINTED = 20_000  # characters of one cell
 FIRST_UID, UIDS = 65_000, 500  # users that own nothing, one for each sandbox of a machine in turn
 ADVICE = (
@@ -90,17 +92,27 @@ class Sandbox:
     def __init__(self, lab: Lab, level: str, limits: Limits = DEFAULT, *, slot: int = 0, trial: bool = False) -> None:
         """Start it and wait until it is ready, or, for a trial, until it is confined. Raises SandboxError."""
         self.lab, self.level, self.limits = lab, level, limits
-        self._files = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
+        items = {name: entry.item for name, entry in lab.entries.items()}
+        self.questions = [name for name, item in items.items() if not isinstance(item, Exercise)]
+        self.stubs = {
+            name: [stub_of(item.reference, item.methods), list(item.methods)]
+            for name, item in items.items()
+            if isinstance(item, Exercise)
+        }
+        sweep()
+        self._files = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the sandbox
         self._control, other = socket.socketpair()
         try:
-            write_stripped(lab, Path(self._files.name))
-            _copy_font_list(Path(self._files.name))
+            if limits.disk and level == "landlock" and os.geteuid() != 0 and confine.landlock_version() < 3:
+                raise SandboxError("a folder to write to needs Linux 6.2, whose Landlock keeps files from being emptied")
+            write_stripped(lab, Path(self._files))
+            _copy_font_list(Path(self._files))
             if limits.disk:
-                (Path(self._files.name) / "scratch").mkdir(mode=0o777)
-                (Path(self._files.name) / "scratch").chmod(0o777)  # whatever the umask: its user is another one
+                Path(self._files, "scratch").mkdir()
+                Path(self._files, "scratch").chmod(0o777)  # whatever the umask: its user is another one
             settings = self._settings(other.fileno(), slot)
-            command = [_python(), "-I", "-S", "-B", f"{self._files.name}/course/grading/worker.py", json.dumps(settings)]
+            command = [_python(), "-I", "-S", "-B", f"{self._files}/course/grading/worker.py", json.dumps(settings)]
             if level == "bwrap":
                 command = [*_bwrap(settings["readable"], settings["scratch"], limits.disk), *command]
             self._process = subprocess.Popen(
@@ -109,7 +121,7 @@ class Sandbox:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env=_environment(self._files.name, settings["scratch"], limits.threads),
+                env=_environment(self._files, settings["scratch"], limits.threads),
                 start_new_session=True,
             )
         except (OSError, RuntimeError, ImportError) as error:
@@ -167,25 +179,31 @@ class Sandbox:
 
     def watch_disk(self) -> None:
         """Raise Died if the submission has written more than it may: nothing else stops it at the landlock level."""
-        files = (path.lstat() for path in (Path(self._files.name) / "scratch").rglob("*"))
-        if self.level != "bwrap" and sum(file.st_blocks * 512 for file in files) > self.limits.disk * MIB:
-            raise Died(f"it wrote more than {self.limits.disk} MiB of files")
+        folders, size = [f"{self._files}/scratch"] if self.level != "bwrap" else [], 0
+        while folders:
+            with suppress(OSError), os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    size += max(4096, entry.stat(follow_symlinks=False).st_blocks * 512)  # an empty file is not free
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    if size > self.limits.disk * MIB:
+                        raise Died(f"it wrote more than {self.limits.disk} MiB of files")
 
     def _forget(self) -> None:
         self._control.close()
         self._errors.close()
-        self._files.cleanup()
+        _remove(self._files)
 
     def _settings(self, control: int, slot: int) -> dict[str, Any]:
         exercises = sum(isinstance(entry.item, Exercise) for entry in self.lab.entries.values())
-        scratch = f"{self._files.name}/scratch" if self.limits.disk else ""
+        scratch = f"{self._files}/scratch" if self.limits.disk else ""
         libraries = [path for path in map(os.path.realpath, sys.path) if os.path.isdir(path) and "-packages" in path]
         return {
             "level": self.level,
             "lab": self.lab.name,
             "control": control,
-            "path": [self._files.name, *_standard_library(), *libraries],
-            "readable": [self._files.name, *readable_paths()],
+            "path": [self._files, *_standard_library(), *libraries],
+            "readable": [self._files, *readable_paths()],
             "writable": [scratch] if scratch else [],
             "scratch": scratch,
             "threads": self.limits.threads,
@@ -193,10 +211,10 @@ class Sandbox:
             "memory": self.limits.memory * MIB,
             "cpu": int(self.limits.timeout * (exercises + 1) * self.limits.threads) + 1,
             "file_size": self.limits.disk * MIB,
-            "processes": 256,
+            "processes": THREADS + self.limits.threads + (0 if os.geteuid() == 0 else _threads_of_user()),
             "imports": _imports(self.lab),
             "canary": str(Path(__file__).resolve()),
-            "filters": [calls.program(may_fork=may).hex() for may in (True, False)] if self.level != "none" else [],
+            "filters": [] if self.level == "none" else _filters(may_write=self.limits.disk > 0),
         }
 
     def _require_proof(self) -> None:
@@ -213,7 +231,7 @@ class Sandbox:
     def _hear(self, size: int, seconds: float) -> bytes:
         heard = b""
         deadline = time.monotonic() + seconds
-        while len(heard) < size and select.select([self._control], [], [], max(0, deadline - time.monotonic()))[0]:
+        while len(heard) < size and wire.is_waiting(self._control.fileno(), max(0.0, deadline - time.monotonic())):
             part = self._control.recv(size - len(heard))
             if not part:
                 break
@@ -244,12 +262,7 @@ class Attempt:
 
     def load(self, skip: Mapping[int, str]) -> Loaded:
         """Run the submission's definitions. skip: statements not to run, with what to say of them. Raises Died."""
-        exercises, questions = {}, []
-        for name, entry in self.sandbox.lab.entries.items():
-            if isinstance(entry.item, Exercise):
-                exercises[name] = [stub_of(entry.item.reference, entry.item.methods), list(entry.item.methods)]
-            else:
-                questions.append(name)
+        exercises, questions = self.sandbox.stubs, self.sandbox.questions
         asked = {"exercises": exercises, "questions": questions, "skip": skip}
         question = {"do": "load", "cells": list(self.cells), **asked}
         header = self.ask(question)[0]
@@ -278,18 +291,21 @@ class Attempt:
     def run(self, on_cell: Callable[[int], None] = lambda number: None) -> Iterator[tuple[str, str]]:
         """Run the notebook from top to bottom; yield what each cell printed, and its error ("" if none). Raises Died."""
         header = self.ask({"do": "run", "cells": list(self.cells)})[0]
-        while set(header) != {"ran"}:
-            if set(header) == {"at"} and type(header["at"]) is int:
-                self.at = header["at"]
-                on_cell(self.at)
-            elif set(header) == {"cell", "printed", "error"} and header["cell"] == self.at:
-                printed, error = header["printed"], header["error"]
-                if not (wire.is_text(printed, MAX_PRINTED) and wire.is_text(error)):
-                    raise Died("it forged an answer")
-                yield printed, error
-            else:
-                raise Died("it forged an answer")
+        for number in range(len(self.cells)):
+            if header != {"at": number}:
+                break
+            self.at = number
+            on_cell(number)
             header = self._receive()[0]
+            printed, error = header.get("printed"), header.get("error")
+            if set(header) != {"printed", "error"} or not (wire.is_text(printed, MAX_PRINTED) and wire.is_text(error)):
+                break
+            yield str(printed), str(error)
+            if error:
+                return
+            header = self._receive()[0]
+        if header != {"ran": True}:
+            raise Died("it forged an answer")
 
     def ask(self, question: Mapping[str, Any], tensors: wire.Tensors | None = None) -> tuple[dict[str, Any], wire.Tensors]:
         """Send a question and wait for the answer. Raises Died."""
@@ -374,6 +390,33 @@ def _letter(answer: Any, shown: Any) -> tuple[str | None, str]:
 
 
 # ------------------------------------------------------------------------------------------- what a sandbox is made of
+
+
+def sweep() -> None:
+    """Remove what sandboxes left behind whose process was killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = path.name.removeprefix(PREFIX).split("-")[0]
+        if owner.isdigit() and not os.path.exists(f"/proc/{owner}") and os.path.exists("/proc/self"):
+            _remove(str(path))
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder, however deep a submission has nested it."""
+    subprocess.run(["rm", "-rf", "--", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def _filters(may_write: bool) -> list[str]:
+    return [calls.program(may_fork=True).hex(), calls.program(may_fork=False, may_write=may_write).hex()]
+
+
+def _threads_of_user() -> int:
+    """Count the threads of this user: the limit on them is the user's, not the sandbox's."""
+    count = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            fields = dict(line.split(":", 1) for line in status.read_text(errors="replace").splitlines() if ":" in line)
+            count += int(fields["Threads"]) if fields["Uid"].split()[0] == str(os.getuid()) else 0
+    return count
 
 
 def readable_paths() -> list[str]:

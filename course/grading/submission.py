@@ -9,7 +9,7 @@ from pathlib import Path
 from course.checks.exercise import Lab
 from course.checks.report import ERROR, MISSING, Report
 from course.checks.session import judge_entry
-from course.grading.define import UNREADABLE, define, without_magics
+from course.grading.define import define, parse
 from course.grading.notebook import NotebookError, read_cells
 
 
@@ -74,11 +74,8 @@ def to_json(submission: Submission, lab: Lab, reports: list[Report]) -> str:
 
 def _lab_of(cells: tuple[str, ...]) -> str:
     for source in cells:
-        try:
-            tree = ast.parse(without_magics(source))
-        except UNREADABLE:
-            continue
-        for node in ast.walk(tree):
+        tree = parse(source)[1]
+        for node in () if isinstance(tree, str) else ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "start" and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):

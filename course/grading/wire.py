@@ -10,7 +10,7 @@ import os
 import select
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import safetensors.torch
@@ -70,7 +70,7 @@ def send(fd: int, frame: bytes, deadline: float = math.inf) -> None:
     """Write a frame; for a deadline the descriptor must not block. Raises Closed if nobody reads any more, or Late."""
     view = memoryview(frame)
     while view:
-        _wait(lambda seconds: select.select([], [fd], [], seconds)[1], deadline)
+        _wait(fd, select.POLLOUT, deadline)
         try:
             view = view[os.write(fd, view) :]
         except BlockingIOError:
@@ -89,13 +89,13 @@ def receive(fd: int, deadline: float = math.inf) -> tuple[dict[str, Any], dict[s
 
 def is_waiting(fd: int, seconds: float = 0) -> bool:
     """Say whether something can be read within so many seconds."""
-    return bool(select.select([fd], [], [], seconds)[0])
+    return _poll(fd, select.POLLIN, seconds)
 
 
 def _read(fd: int, size: int, deadline: float) -> bytes:
     parts = bytearray()
     while len(parts) < size:
-        _wait(lambda seconds: select.select([fd], [], [], seconds)[0], deadline)
+        _wait(fd, select.POLLIN, deadline)
         try:
             part = os.read(fd, min(size - len(parts), 1 << 20))
         except BlockingIOError:
@@ -108,10 +108,16 @@ def _read(fd: int, size: int, deadline: float) -> bytes:
     return bytes(parts)
 
 
-def _wait(ready: Callable[[float | None], list[int]], deadline: float) -> None:
+def _wait(fd: int, event: int, deadline: float) -> None:
     left = None if deadline == math.inf else deadline - time.monotonic()
-    if (left is not None and left <= 0) or not ready(left):
+    if (left is not None and left <= 0) or not _poll(fd, event, left):
         raise Late
+
+
+def _poll(fd: int, event: int, seconds: float | None) -> bool:
+    poll = select.poll()  # select knows no descriptor above 1023
+    poll.register(fd, event)
+    return bool(poll.poll(None if seconds is None else 1000 * seconds))
 
 
 def _refuse(constant: str) -> None:

@@ -56,7 +56,7 @@ def serve(settings: dict[str, Any]) -> None:
         confine.hide_from_proc()
         _prove(settings)
     _load(settings)
-    own_size = confine.address_space()
+    own_sizes = confine.address_space(), confine.data_size()
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=settings["control"])
     gc.collect()
     gc.freeze()  # what is loaded stays shared with the children
@@ -70,7 +70,7 @@ def serve(settings: dict[str, Any]) -> None:
                 try:
                     os.dup2(null, 1)
                     os.dup2(null, 2)
-                    _be_child(descriptors[0], settings, own_size)
+                    _be_child(descriptors[0], settings, own_sizes)
                 finally:
                     os._exit(1)
             os.close(descriptors[0])
@@ -107,16 +107,17 @@ def _load(settings: dict[str, Any]) -> None:
 # ------------------------------------------------------------------------------------------------ one submission's process
 
 
-def _be_child(channel: int, settings: dict[str, Any], own_size: int) -> None:
+def _be_child(channel: int, settings: dict[str, Any], own_sizes: tuple[int, int]) -> None:
     """Answer the grader about one submission until it hangs up. Nothing here is secret; nothing that it says is believed."""
     from course.grading import confine, wire
 
     confine.die_with_parent(os.getppid())
     if channel != ANSWERS:
         os.dup2(channel, ANSWERS)
-    os.closerange(ANSWERS + 1, 1024)
+    os.closerange(ANSWERS + 1, 1 << 20)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    confine.limit(own_size + settings["memory"], settings["cpu"], settings["file_size"], settings["processes"])
+    memory, data = (size + settings["memory"] for size in own_sizes)
+    confine.limit(memory, data, settings["cpu"], settings["file_size"], settings["processes"])
     if settings["level"] != "none":
         confine.load_filter(bytes.fromhex(settings["filters"][1]))
     with suppress(wire.Closed):
@@ -137,7 +138,7 @@ def _answer(settings: dict[str, Any]) -> None:
             reply = wire.pack(_define(question, vars(main), noticed, settings["readable"]))
         elif question["do"] == "run":
             _run_cells(question["cells"], settings)
-            reply = wire.pack({"ran": len(question["cells"])})
+            reply = wire.pack({"ran": True})
         else:
             case = wire.unpack_case(question["case"], tensors)
             outcome, after = probing.observe(
@@ -162,7 +163,8 @@ def _define(
 
     exercises, questions = question["exercises"], question["questions"]
     sources = sources_of(question["cells"], exercises)
-    fingerprints = {name: list(fingerprint(source)) for name, source in sources.items()}
+    written = {name: source for name, source in sources.items() if source.strip() not in exercises[name][0]}
+    fingerprints = {name: list(fingerprint(source)) for name, source in written.items()}
     _watch(noticed, readable)
     found = define(
         question["cells"],
@@ -211,9 +213,9 @@ def _run_cells(cells: list[str], settings: dict[str, Any]) -> None:
         error = result.error_before_exec or result.error_in_exec
         words = "" if error is None else f"{type(error).__name__}: {text_of(error, str)}"
         text = printed.getvalue()[:MAX_PRINTED]
-        wire.send(ANSWERS, wire.pack({"cell": number, "printed": text, "error": words[:500]}))
+        wire.send(ANSWERS, wire.pack({"printed": text, "error": words[:500]}))
         if error is not None:
-            return
+            break
 
 
 def _watch(noticed: list[str], readable: list[str]) -> None:
