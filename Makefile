@@ -1,5 +1,6 @@
 # What one does with the course. Every target makes its environment first; a second call finds it there.
 #   make lab ARGS="--no-browser --port 8899"    open the labs in JupyterLab
+#   make grade                                  grade a sample class, and see the reports
 #   make check                                  the fast checks, under a minute
 #   make test                                   everything, with the labs at reduced steps;  FULL=1: at full steps
 #   make test-colab                             the labs with Colab's own versions
@@ -8,11 +9,18 @@
 PYTHON ?= python3
 SET_UP = $(PYTHON) tools/setup_env.py
 
-.PHONY: lab check test test-colab test-newest clean dev
+.PHONY: lab grade check test test-colab test-newest clean dev
 
 lab:
 	@$(SET_UP) --extras lab
 	@.venv/bin/course lab $(ARGS)
+
+LAB ?= lab2_vae
+grade:
+	@$(SET_UP) --extras lab,grade
+	@rm -rf build/sample-class
+	@.venv/bin/python tools/sample_class.py build/sample-class/submissions $(LAB)
+	@.venv/bin/course grade build/sample-class/submissions --lab $(LAB) --out build/sample-class/results --timeout 5
 
 check: dev
 	@.venv/bin/python tools/run_tests.py --fast
@@ -24,11 +32,11 @@ test-colab: dev
 	@.venv/bin/python tools/run_tests.py --only colab $(if $(FULL),--full)
 
 test-newest:
-	@$(SET_UP) --venv .venv-newest --extras lab,dev --newest
+	@$(SET_UP) --venv .venv-newest --extras lab,grade,cluster,dev --newest
 	@.venv-newest/bin/python tools/run_tests.py --fast
 
 dev:
-	@$(SET_UP) --extras lab,dev
+	@$(SET_UP) --extras lab,grade,cluster,dev
 
 clean:
-	rm -rf .venv .venv-newest .venv-colab .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build .venv .venv-newest .venv-colab .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,6 +5,7 @@ import hashlib
 import math
 import multiprocessing
 import os
+import re
 import secrets
 import signal
 from collections import deque
@@ -336,6 +337,8 @@ def cluster_executor(address: str) -> Iterator[Executor]:
         from distributed import Client
     except ModuleNotFoundError:
         raise UsageError("Grading on a cluster needs distributed. Install it with: pip install -e '.[cluster]'") from None
+    if not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://.+", address):
+        raise UsageError(f"--dask is the address of a scheduler, such as tcp://127.0.0.1:8786, not {address}.")
     try:
         client = Client(address, timeout=20, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

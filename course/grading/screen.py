@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from course.checks.render import SIGNS
-from course.checks.report import ERROR, MISSING, NOT_ATTEMPTED, RIGHT, TIMEOUT, WRONG
+from course.checks.report import ERROR, MISSING, RIGHT, TIMEOUT, WRONG
 from course.grading.pages import ClassSummary, Row
 from course.grading.result import GRADED
 
@@ -18,6 +18,11 @@ MOST_ROWS, MOST_MISTAKES, BAR = 30, 5, 16
 def class_screen(summary: ClassSummary) -> RenderableType:
     """Return the class's table, and its most common mistakes."""
     parts: list[RenderableType] = [_class_table(summary), Text(_legend(summary), style="dim")]
+    remarks = [(row.name or row.student, _remark(row)) for row in summary.rows if _remark(row)]
+    if remarks:
+        parts += ["", Text("To look at", style="italic")]
+        parts += [_plain(f"  {who}: {remark}") for who, remark in remarks[:MOST_ROWS]]
+        parts += [Text(f"  … {len(remarks) - MOST_ROWS} more in index.html")] if len(remarks) > MOST_ROWS else []
     if summary.mistakes:
         parts += ["", _mistakes_table(summary)]
     return Group(*parts)
@@ -29,13 +34,12 @@ def _class_table(summary: ClassSummary) -> Table:
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("exercises", no_wrap=True)
-    table.add_column("remarks", overflow="ellipsis", max_width=60)
     rows = sorted(summary.rows, key=lambda row: -row.points)
     for row in rows[:MOST_ROWS]:
         who = _plain(row.name or row.student)
-        table.add_row(who, f"{row.points:g}", _bar(row, summary.out_of), _signs(row), _remark(row))
+        table.add_row(who, f"{row.points:g}", _bar(row, summary.out_of), _signs(row))
     if len(rows) > MOST_ROWS:
-        table.add_row(f"… {len(rows) - MOST_ROWS} more", "", "", "", "all of them in index.html and grades.csv")
+        table.add_row(f"… {len(rows) - MOST_ROWS} more", "", "", "in index.html and grades.csv")
     return table
 
 
@@ -48,12 +52,9 @@ def _signs(row: Row) -> Text:
     return Text(" ").join(Text(SIGNS[mark.verdict], COLOURS.get(mark.verdict, "bright_black")) for mark in row.marks)
 
 
-def _remark(row: Row) -> Text:
-    if row.status != GRADED:
-        return _plain(f"{row.status}: {row.reason}")
-    if not row.attempted:
-        return Text(NOT_ATTEMPTED)
-    return _plain("; ".join([*row.noticed, *row.remarks]))
+def _remark(row: Row) -> str:
+    what = [f"{row.status}: {row.reason}"] if row.status != GRADED else []
+    return "; ".join([*what, *row.noticed, *row.remarks])
 
 
 def _legend(summary: ClassSummary) -> str:

@@ -1,0 +1,2 @@
+# start: file
+this is not a notebook, but a text file that was renamed
