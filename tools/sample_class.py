@@ -1,7 +1,7 @@
 """Write the sample class's notebooks: `python tools/sample_class.py FOLDER LAB`.
 
-samples/LAB/STUDENT.py says how a student's notebook differs from the untouched one, the solution, or an empty one: cells marked
-`# %% exercise: NAME` take the place of that exercise's cell, others come at the end.
+samples/LAB/STUDENT.py says how a student's notebook differs from the untouched one, the solution, or an empty one: cells
+marked `# %% exercise: NAME` take the place of that exercise's cell, others come at the end.
 """
 
 import re

@@ -203,6 +203,7 @@ def _run_cells(cells: list[str], settings: dict[str, Any]) -> None:
     shell: Any = InteractiveShell.instance()
     shell.history_manager.enabled = False
     shell.ast_node_interactivity = "none"
+    shell.enable_matplotlib = lambda gui=None: ("agg", "agg")  # whatever %matplotlib asks for
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None  # the error is told, not printed
     for number, source in enumerate(cells):
         wire.send(ANSWERS, wire.pack({"at": number}))

@@ -12,7 +12,7 @@ from course.checks.exercise import Lab
 from course.grading.grade import Grader
 from course.grading.result import Grading
 from course.grading.sandbox import Limits, SandboxError, choose_level
-from course.labs import load
+from course.labs import lab_names, load
 
 torch.set_num_threads(1)  # the tensors are small, and other processes want the cores too
 ROOT = Path(__file__).parent.parent.parent
@@ -42,15 +42,33 @@ def solution() -> list[str]:
     return cells_of(ROOT / "solutions" / "lab2_vae.ipynb")
 
 
-@pytest.fixture(scope="session", params=["bwrap", "landlock"])
-def level(request: pytest.FixtureRequest, lab2: Lab) -> str:
-    """Each sandbox level; one that does not work here is a named skip, and a failure where CI=true."""
+def found(level: str, lab: Lab) -> str:
+    """A level that works here; a named skip if it does not, and a failure where CI=true."""
     try:
-        return choose_level(request.param, lab2)
+        return choose_level(level, lab)
     except SandboxError as error:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error).splitlines()[0])
+
+
+@pytest.fixture(scope="session", params=["bwrap", "landlock"])
+def level(request: pytest.FixtureRequest, lab2: Lab) -> str:
+    """Each sandbox level."""
+    return found(request.param, lab2)
+
+
+@pytest.fixture(scope="session")
+def strongest(lab2: Lab) -> str:
+    """The strongest sandbox level of this machine."""
+    return found("auto", lab2)
+
+
+@pytest.fixture(scope="session", params=lab_names())
+def lab_cells(request: pytest.FixtureRequest) -> tuple[Lab, list[str], list[str]]:
+    """Each lab, with the cells of its untouched notebook and of its solution."""
+    name = request.param
+    return load(name), cells_of(ROOT / "notebooks" / f"{name}.ipynb"), cells_of(ROOT / "solutions" / f"{name}.ipynb")
 
 
 Grade = Callable[[Sequence[str]], Grading]
