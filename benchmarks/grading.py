@@ -482,6 +482,7 @@ def compare(made_up: MadeUp, work: Path, submissions: int, others: int, levels: 
         handed = [made_up.student(number) for number in range(others)]
         agree = sum(points[h.student] == sum(worth[n] for n in h.right) for h in handed)
         found[name] = {**seen.numbers(), "version": version, "agree": f"{agree} of {others}"}
+        del found[name]["parent_rss_mb"]  # xargs's
         for level in levels:
             found[name][f"{level}_is_faster_by"] = round(found[level]["per_second"] / seen.rate, 1)
         console.print(f"{name} {version}: {seen.rate:.2f} a second", highlight=False)
@@ -489,15 +490,19 @@ def compare(made_up: MadeUp, work: Path, submissions: int, others: int, levels: 
 
 
 def _agreement(made_up: MadeUp, out: Path) -> str:
-    """Count the answers on which the grader and the class's maker agree: right or not."""
+    """Count the answers on which the grader and the class's maker agree: right or not. Prints the others."""
     rows = list(csv.DictReader((out / "grades.csv").open(encoding="utf-8")))
     agree = total = 0
     for number, row in enumerate(rows):
         handed = made_up.student(number)
         assert row["student"] == handed.student
         for name, entry in made_up.lab.entries.items():
-            agree += (float(row[name]) == entry.points) == (name in handed.right)
-            total += 1
+            same = (float(row[name]) == entry.points) == (name in handed.right)
+            agree, total = agree + same, total + 1
+            if not same:
+                result = json.loads((out / "results" / f"{handed.student}.json").read_text(encoding="utf-8"))
+                report = next(r for r in result["exercises"] if r["exercise"] == name)
+                console.print(f"{handed.student}, {name}: {json.dumps(report)}\n{handed.sources.get(name)}", markup=False)
     return f"{agree} of {total}"
 
 
@@ -508,8 +513,8 @@ def grow(made_up: MadeUp, work: Path, size: int, level: str, jobs: int) -> dict[
     seen = grade_ours(archive, work / "large", level, jobs, every=2.0)
     at = {}
     for share in (0.1, 0.5, 1.0):
-        before = [rss for done, rss in seen.growth if 0 < done <= share * size]
-        at[f"parent_rss_mb_at_{share:.0%}"] = round(before[-1] / 1e6) if before else None
+        reached = [rss for done, rss in seen.growth if done >= share * size]
+        at[f"parent_rss_mb_at_{share:.0%}"] = round(reached[0] / 1e6) if reached else None
     return {"submissions": size, "level": level, **seen.numbers(), **at, "agree": _agreement(made_up, work / "large")}
 
 
@@ -524,7 +529,9 @@ def kill_often(made_up: MadeUp, work: Path, size: int, kills: int, level: str, j
         database.execute("CREATE TABLE writes (key TEXT)")
         database.execute("CREATE TRIGGER note AFTER INSERT ON gradings BEGIN INSERT INTO writes VALUES (new.key); END")
     chance = random.Random(made_up.seed)
-    points = sorted(chance.uniform(-0.1, 1.05) for _ in range(kills))  # < 0: while it starts; > 1: while it writes reports
+    points = [chance.random() for _ in range(kills)]
+    points[:2] = [-1.0, 2.0][:kills]  # one while it starts, one while it writes its reports
+    points.sort()
     command = [*GRADE, archive, "--lab", LAB, "--out", out, "--jobs", str(jobs), "--seed", "1", "--sandbox", level]
     stops, orphans = [], 0
     with adopting():
@@ -597,31 +604,21 @@ def show(found: dict[str, Any]) -> None:
     """Print what was measured as tables."""
     if "comparison" in found:
         part = found["comparison"]
-        table = Table(
-            title=f"{LAB}: {part['submissions']} submissions, {part['others']} for others, {part['jobs']} at a time"
-        )
-        for heading in ("grader", "seconds", "first after", "a second", "parent MB", "all RSS MB", "all PSS MB", "agree"):
-            table.add_column(heading, justify="left" if heading == "grader" else "right")
-        for name in ("bwrap", "landlock", "nbgrader", "otter"):
+        title = f"{LAB}: {part['submissions']} submissions, {part['others']} for the others, {part['jobs']} at a time"
+        table = Table("grader", title=title)
+        columns = {"seconds": "seconds", "first_graded_after": "first", "per_second": "a second"}
+        columns |= {"parent_rss_mb": "parent MB", "all_pss_mb": "all MB", "agree": "agree"}
+        for heading in columns.values():
+            table.add_column(heading, justify="right")
+        names = {"bwrap": "course, bwrap", "landlock": "course, landlock", "nbgrader": "nbgrader", "otter": "otter"}
+        for name, label in names.items():
             if name in part:
-                row = part[name]
-                columns = (
-                    "seconds",
-                    "first_graded_after",
-                    "per_second",
-                    "parent_rss_mb",
-                    "all_rss_mb",
-                    "all_pss_mb",
-                    "agree",
-                )
-                label = f"{name} {row['version']}" if "version" in row else f"course grade, {name}"
-                table.add_row(label, *(f"{row[column]}" for column in columns))
+                table.add_row(label, *(str(part[name].get(column, "")) for column in columns))
         console.print(table)
-        for name in ("nbgrader", "otter"):
+        for other in ("nbgrader", "otter"):
             for level in ("bwrap", "landlock"):
-                ratio = part.get(name, {}).get(f"{level}_is_faster_by")
-                if ratio:
-                    console.print(f"course grade, {level}: {ratio} times as fast as {name}", highlight=False)
+                if ratio := part.get(other, {}).get(f"{level}_is_faster_by"):
+                    console.print(f"{names[level]}: {ratio} times as fast as {other} {part[other]['version']}")
     for name in ("scale", "kills"):
         if name in found:
             table = Table(name, "", title=f"{LAB}: {found[name]['submissions']} submissions")
@@ -641,7 +638,7 @@ def main(
     kill_size: Annotated[int, typer.Option(help="submissions in the class whose grading is killed")] = 400,
     seed: Annotated[int, typer.Option(help="of the class, and of the moments of the kills")] = 0,
 ) -> None:
-    """Measure, print, and write benchmarks/results/grading.json; parts that are not asked for are left there as they were."""
+    """Measure, print, and write benchmarks/results/grading.json; what is not measured now is left there as it was."""
     made_up = MadeUp(load(LAB), seed)
     machine = {"cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 2)}
     versions = {"python": sys.version.split()[0], "torch": torch.__version__}

@@ -30,8 +30,8 @@ def landlock_version() -> int:
     return max(0, LIBC.syscall(LANDLOCK_CREATE, None, 0, 1))
 
 
-def landlock(readable: Iterable[str], writable: Iterable[str] = ()) -> None:
-    """Allow only reading below some paths, and writing below others. Raises OSError."""
+def landlock(readable: Iterable[str], listable: Iterable[str], writable: Iterable[str]) -> None:
+    """Allow only reading below some paths, reading names below others, writing below others again. Raises OSError."""
     version = landlock_version()
     rights = sum(bits for since, bits in RIGHTS_BY_ABI.items() if since <= version)
     network = 3 if version >= TCP_FROM_ABI else 0
@@ -39,7 +39,7 @@ def landlock(readable: Iterable[str], writable: Iterable[str] = ()) -> None:
     fields = 1 + (version >= TCP_FROM_ABI) + (version >= SCOPES_FROM_ABI)
     attributes = struct.pack("<QQQ", rights, network, scopes)[: 8 * fields]
     ruleset = _syscall(LANDLOCK_CREATE, attributes, len(attributes), 0)
-    for paths, allowed in ((readable, READ_FILE | READ_DIR), (writable, rights)):
+    for paths, allowed in ((readable, READ_FILE | READ_DIR), (listable, READ_DIR), (writable, rights)):
         for path in paths:
             _allow(ruleset, path, allowed & rights)
     _prctl(PR_SET_NO_NEW_PRIVS, 1)

@@ -197,13 +197,18 @@ class Sandbox:
     def _settings(self, control: int, slot: int) -> dict[str, Any]:
         exercises = sum(isinstance(entry.item, Exercise) for entry in self.lab.entries.values())
         scratch = f"{self._files}/scratch" if self.limits.disk else ""
+        listable: list[str] = []
+        readable = readable_paths()
+        if self.level == "landlock":
+            readable, listable = _around(readable, _installed_courses(readable))
         libraries = [path for path in map(os.path.realpath, sys.path) if os.path.isdir(path) and "-packages" in path]
         return {
             "level": self.level,
             "lab": self.lab.name,
             "control": control,
             "path": [self._files, *_standard_library(), *libraries],
-            "readable": [self._files, *readable_paths()],
+            "readable": [self._files, *readable],
+            "listable": listable,
             "writable": [scratch] if scratch else [],
             "scratch": scratch,
             "threads": self.limits.threads,
@@ -428,6 +433,21 @@ def readable_paths() -> list[str]:
     found = [_python(), *_standard_library(), str(prefix / "lib"), *libraries, *system, *devices]
     found = list(dict.fromkeys(path for path in found if os.path.exists(path)))
     return [path for path in found if not any(path != other and path.startswith(other + "/") for other in found)]
+
+
+def _around(paths: Sequence[str], hidden: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Replace paths that hold what is hidden by what lies beside it; return what may be read, and the folders of which
+    only the names may be. Landlock needs this: it allows, and cannot forbid."""
+    readable, listable = [], []
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop()
+        if any(place.startswith(f"{path}/") for place in hidden):
+            listable.append(path)
+            waiting += [entry.path for entry in os.scandir(path)]
+        elif path not in hidden:
+            readable.append(path)
+    return readable, listable
 
 
 def _bwrap(readable: Sequence[str], scratch: str, disk: int) -> list[str]:

@@ -47,7 +47,7 @@ def serve(settings: dict[str, Any]) -> None:
     null = os.open("/dev/null", os.O_RDWR)
     if settings["level"] != "none":
         if settings["level"] == "landlock":
-            confine.landlock(settings["readable"], settings["writable"])
+            confine.landlock(settings["readable"], settings["listable"], settings["writable"])
         if os.geteuid() == 0:
             confine.drop_user(settings["uid"])
         if settings["level"] == "landlock":

@@ -52,6 +52,11 @@ def found(level: str, lab: Lab) -> str:
         pytest.skip(str(error).splitlines()[0])
 
 
+@pytest.fixture(scope="session")
+def found_level(lab2: Lab) -> Callable[[str], str]:
+    return lambda level: found(level, lab2)
+
+
 @pytest.fixture(scope="session", params=["bwrap", "landlock"])
 def level(request: pytest.FixtureRequest, lab2: Lab) -> str:
     """Each sandbox level."""

@@ -171,7 +171,9 @@ def test_the_solution_agrees_with_itself_and_a_wrong_one_does_not(
 
 
 @pytest.mark.full
-def test_the_solution_clears_its_bars_in_the_sandbox(lab_cells: Any, strongest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_solution_clears_its_bars_in_the_sandbox(
+    lab_cells: Any, strongest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("COURSE_REDUCED", raising=False)
     lab, _, cells = lab_cells
     path = Path(__file__).parent.parent.parent / "solutions" / f"{lab.name}.ipynb"

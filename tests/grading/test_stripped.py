@@ -3,6 +3,7 @@
 import ast
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import course
 from course.checks.exercise import Exercise
 from course.grading.stripped import write_stripped
 
@@ -71,3 +73,32 @@ def test_it_works_alone_and_calling_a_solution_names_it(stripped: Any) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().startswith(str(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sandbox", ["bwrap", "landlock"])
+def test_a_course_that_is_installed_beside_the_libraries_is_hidden(sandbox: str, found_level: Any, tmp_path: Path) -> None:
+    """As pip installs it on another machine: its folder is among those that the sandbox shows."""
+    found_level(sandbox)
+    packages = tmp_path / "lib" / "site-packages"
+    shutil.copytree(Path(course.__file__).parent, packages / "course", ignore=shutil.ignore_patterns("__pycache__"))
+    (packages / "beside.py").write_text("KNOWN = 7\n")
+    reads = (
+        "def gaussian_kl(mu, logvar):\n"
+        "    import beside, importlib.util\n"
+        "    seen = []\n    for name in ('vae.py', 'labs/lab2_vae/checks.py'):\n"
+        f"        try:\n            seen.append(open({str(packages / 'course')!r} + '/' + name).read()[:1])\n"
+        "        except OSError as error:\n            seen.append(type(error).__name__)\n"
+        "    raise RuntimeError(f'{beside.KNOWN} {sorted(set(seen))}')"
+    )
+    code = (
+        "from course.grading.grade import Grader\nfrom course.labs import load\nimport course\n"
+        f"assert course.__file__.startswith({str(packages)!r})\n"
+        f"with Grader(load('lab2_vae'), 1, {sandbox!r}, only=('gaussian_kl',)) as grader:\n"
+        f"    print(grader.grade([{reads!r}]).reports[0])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(packages)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "RuntimeError: 7 ['FileNotFoundError']" in done.stdout or "RuntimeError: 7 ['PermissionError']" in done.stdout
