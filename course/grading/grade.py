@@ -14,6 +14,7 @@ from course.grading.result import CRASHED, GRADED, UNREADABLE, Grading
 from course.grading.sandbox import DEFAULT, Attempt, Died, Limits, Loaded, Sandbox, SandboxError, failure_of
 
 MAX_RESTARTS = 40  # processes for one submission: enough for one a statement or exercise that kills it
+MAX_NOTICED, LONGEST_NOTICE = 20, 300
 MAX_HUNG = 3  # statements that are waited for in vain
 
 
@@ -180,8 +181,8 @@ class _Grading:
         return attempt.close()
 
     def _notice(self, text: str) -> None:
-        if text not in self.noticed:
-            self.noticed.append(text)
+        if text not in self.noticed and len(self.noticed) < MAX_NOTICED:
+            self.noticed.append(text[:LONGEST_NOTICE])
 
 
 def _signal(status: int) -> str:

@@ -100,7 +100,7 @@ class Sandbox:
             if isinstance(item, Exercise)
         }
         sweep()
-        self._files = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+        self._files = tempfile.mkdtemp(prefix=f"{PREFIX}{_processes()}-{os.getpid()}-")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the sandbox
         self._control, other = socket.socketpair()
         try:
@@ -399,10 +399,19 @@ def _letter(answer: Any, shown: Any) -> tuple[str | None, str]:
 
 def sweep() -> None:
     """Remove what sandboxes left behind whose process was killed."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        owner = path.name.removeprefix(PREFIX).split("-")[0]
-        if owner.isdigit() and not os.path.exists(f"/proc/{owner}") and os.path.exists("/proc/self"):
+    prefix = f"{PREFIX}{_processes()}-"
+    for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        owner = path.name.removeprefix(prefix).split("-")[0]
+        if owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
             _remove(str(path))
+
+
+def _processes() -> int:
+    """Return a number for the world of processes that we live in: a container with the same /tmp has another one."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:  # no Linux
+        return os.getpid()
 
 
 def _remove(folder: str) -> None:

@@ -31,7 +31,7 @@ NOTICED = {
     "gc.get_objects": "searched the process's memory", "gc.get_referrers": "searched the process's memory",
     "sys._current_frames": "looked into other frames", "sys.setprofile": "traced the grader's calls",
     "sys.settrace": "traced the grader's calls", "sys.addaudithook": "hooked into the grader's process",
-    "pickle.find_class": "loaded a pickle that names code", "os.listdir": "listed files", "os.scandir": "listed files",
+    "pickle.find_class": "loaded a pickle that names code",
     "os.chmod": "changed a file's rights", "os.remove": "deleted a file", "os.rename": "renamed a file",
     "os.mkdir": "made a folder", "os.symlink": "made a link", "os.link": "made a link", "os.truncate": "changed a file",
 }  # fmt: skip
@@ -227,16 +227,21 @@ def _watch(noticed: list[str], readable: list[str]) -> None:
         if text not in noticed and len(noticed) < MAX_NOTICED:
             noticed.append(text)
 
+    def is_outside(path: Any) -> bool:
+        name = os.fsdecode(path) if isinstance(path, (str, bytes)) else ""
+        return bool(name) and not name.startswith((*roots, "<"))
+
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in NOTICED:
             note(NOTICED[event])
+        elif event in ("os.listdir", "os.scandir") and is_outside(f"{arguments[0]}/"):
+            note(f"listed the files in {str(arguments[0])[:100]}")
         elif event == "open":
             path, mode, flags = arguments
-            name = os.fsdecode(path) if isinstance(path, (str, bytes)) else ""
             if (isinstance(mode, str) and set(mode) & set("wax+")) or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 note("wrote a file")
-            elif name and not name.startswith((*roots, "<")):
-                note(f"read the file {name[:100]}")
+            elif is_outside(path):
+                note(f"read the file {os.fsdecode(path)[:100]}")
         elif event == "import" and str(arguments[0]).startswith(("course.labs", "course.grading", "course.authoring")):
             note(f"imported {str(arguments[0])[:100]}")
 

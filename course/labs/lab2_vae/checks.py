@@ -80,7 +80,12 @@ def _few_codes(generator: Generator) -> list[Case]:
 def _gradient_rule(answers: dict[str, Any], mu: Tensor, logvar: Tensor) -> dict[str, Any]:
     # z = mu + σ eps, so dz/dmu = 1 and dz/dlogvar = σ eps / 2 = (z − mu) / 2, whatever the noise was.
     error = answers["gradient_of_logvar"] - (answers["z"] - mu) / 2
-    return {"gradient_of_mu": answers["gradient_of_mu"], "the_error_of_the_gradient_of_logvar": error}
+    without_noise = (answers["z"] == mu).double().mean()  # the rule holds for z = mu too, and no gradient reaches logvar
+    return {
+        "gradient_of_mu": answers["gradient_of_mu"],
+        "the_error_of_the_gradient_of_logvar": error,
+        "the_share_of_z_that_is_just_mu": without_noise,
+    }
 
 
 reparameterize_exercise = Exercise(
