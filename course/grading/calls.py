@@ -16,7 +16,7 @@ ALLOWED = """
     getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 ftruncate fallocate fsync fdatasync
     fadvise64 flock umask fstatfs statfs dup dup2 dup3 pipe pipe2 poll ppoll select pselect6 copy_file_range sendfile
     epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
-    mmap mprotect munmap mremap madvise brk msync mincore membarrier get_mempolicy
+    mprotect munmap mremap madvise brk msync mincore membarrier get_mempolicy
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack restart_syscall pause
     futex futex_waitv set_robust_list get_robust_list rseq set_tid_address arch_prctl getcpu
     sched_yield sched_getaffinity sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority
@@ -41,6 +41,7 @@ REFUSED = """
 # Copying a file ends with these. They are answered "done" and are not: Landlock does not look after files' rights.
 PRETENDED = "chmod fchmod fchmodat utimensat utime utimes"
 CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020000
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
 TERMINAL_QUESTIONS = (0x5401, 0x5413)  # ioctl TCGETS, TIOCGWINSZ: is this a terminal, how large?
 # fcntl duplicates, asks, locks. F_SETOWN, F_SETSIG and O_ASYNC would send signals.
 FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
@@ -73,6 +74,9 @@ def program(*, may_fork: bool, may_write: bool = True) -> bytes:
         _add(rules, seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, question))
     for name, flags in (("open", 1), ("openat", 2)):  # old Landlock lets files be emptied that can only be read
         _add(rules, seccomp.ALLOW, name, *(() if may_write else (seccomp.Arg(flags, seccomp.MASKED_EQ, os.O_TRUNC, 0),)))
+    # No limit counts memory that is shared and belongs to no file.
+    for flag in (MAP_SHARED, MAP_ANONYMOUS):
+        _add(rules, seccomp.ALLOW, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, flag, 0))
     for command in FCNTL:
         _add(rules, seccomp.ALLOW, "fcntl", seccomp.Arg(1, seccomp.EQ, command))
     with tempfile.TemporaryFile() as file:

@@ -91,7 +91,8 @@ class _Grading:
     def __init__(self, grader: Grader, sandbox: Sandbox, cells: Sequence[str], *, alone: bool) -> None:
         self.grader, self.sandbox, self.cells, self.alone = grader, sandbox, cells, alone
         self.skip: dict[int, str] = {}
-        self.noticed: list[str] = []
+        self.saw: list[str] = []  # what we saw ourselves
+        self.told: list[str] = []  # what the process noticed of itself
         self.restarts = self.hung = 0
         # However often it hangs, and just below each limit.
         self.deadline = time.monotonic() + sandbox.limits.timeout * (len(grader.entries) + MAX_HUNG)
@@ -102,8 +103,8 @@ class _Grading:
         try:
             loaded = self._load()
             if loaded is None:
-                gave_up = crashed(self.grader.entries, self.sandbox.level, self.noticed[-1])
-                return replace(gave_up, noticed=tuple(self.noticed))
+                gave_up = crashed(self.grader.entries, self.sandbox.level, self.saw[-1])
+                return replace(gave_up, noticed=(*self.saw, *self.told))
             reports = tuple(self._judge(name, entry, loaded) for name, entry in self.grader.entries.items())
         finally:
             self._end()
@@ -112,7 +113,7 @@ class _Grading:
             for report in reports
             if report.verdict not in (NOT_ATTEMPTED, MISSING) and loaded.fingerprints.get(report.exercise)
         }
-        return Grading(GRADED, reports, self.sandbox.level, noticed=tuple(self.noticed), fingerprints=fingerprints)
+        return Grading(GRADED, reports, self.sandbox.level, noticed=(*self.saw, *self.told), fingerprints=fingerprints)
 
     def _judge(self, name: str, entry: Entry, loaded: Loaded) -> Report:
         if name in loaded.failures:
@@ -176,13 +177,15 @@ class _Grading:
         attempt, self.attempt = self.attempt, None
         if attempt is None:
             return 0
-        for text in attempt.noticed:
-            self._notice(text)
+        self.told = _shortened([*self.told, *attempt.noticed])
         return attempt.close()
 
     def _notice(self, text: str) -> None:
-        if text not in self.noticed and len(self.noticed) < MAX_NOTICED:
-            self.noticed.append(text[:LONGEST_NOTICE])
+        self.saw = _shortened([*self.saw, text])
+
+
+def _shortened(texts: list[str]) -> list[str]:
+    return list(dict.fromkeys(text[:LONGEST_NOTICE] for text in texts))[:MAX_NOTICED]
 
 
 def _signal(status: int) -> str:
