@@ -37,6 +37,7 @@ def stages(full: bool) -> list[Stage]:
     units = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}  # small tensors; and two workers, so one thread each
     reduced = {} if full else {"COURSE_REDUCED": "1"}
     elsewhere = "not browser and not colab"
+    all_here = elsewhere if full else f"{elsewhere} and not full"
     nbval = ["-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
     has_chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     no_chromium = "" if has_chromium else "chromium is not on PATH"
@@ -50,7 +51,8 @@ def stages(full: bool) -> list[Stage]:
         Stage("build", tool("course", "build", "--check")),
         Stage("fast tests", pytest("-n2", "-q", "-m", f"{elsewhere} and not slow and not full and not gpu"), units),
         Stage("verify", tool("course", "verify"), units),
-        Stage("unit tests", pytest("-n2", "-q", "-m", elsewhere if full else f"{elsewhere} and not full"), units),
+        Stage("unit tests", pytest("-n2", "-q", "-m", all_here, "--ignore=tests/attacks"), units),
+        Stage("attacks", pytest("-n2", "-q", "tests/attacks"), units),
         Stage("solutions", pytest(*nbval, "solutions"), reduced),
         Stage("browser", pytest("-m", "browser"), missing=no_chromium),
         Stage("colab", pytest("-m", "colab", "tests/colab"), missing=too_old, prepare=colab_environment),

@@ -48,18 +48,20 @@ def landlock(readable: Iterable[str], listable: Iterable[str], writable: Iterabl
 
 
 def drop_user(uid: int) -> None:
-    """Stop being root, but go on reading what the sandbox shows even if only root may.
+    """Stop being root, but go on reading what the sandbox shows even if only root may, where that can be kept.
 
-    Python may live in a root's home; what is not to be read is not there, or Landlock keeps it.
+    Python may live in root's home; what is not to be read is not there, or Landlock keeps it. In a container root often
+    lacks that capability, and Python is where all can read it.
     """
     _prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     header = struct.pack("<Ii", 0x20080522, 0)
-    data = struct.pack("<IIIIII", 1 << CAP_DAC_READ_SEARCH, 1 << CAP_DAC_READ_SEARCH, 0, 0, 0, 0)
-    if LIBC.capset(header, data):
-        raise OSError(ctypes.get_errno(), "capset failed")
+    for kept in (1 << CAP_DAC_READ_SEARCH, 0):
+        if LIBC.capset(header, struct.pack("<IIIIII", kept, kept, 0, 0, 0, 0)) == 0:
+            return
+    raise OSError(ctypes.get_errno(), "capset failed")
 
 
 def die_with_parent(parent: int) -> None:

@@ -110,7 +110,9 @@ class Sandbox:
             _copy_font_list(Path(self._files))
             if limits.disk:
                 Path(self._files, "scratch").mkdir()
-                Path(self._files, "scratch").chmod(0o777)  # whatever the umask: its user is another one
+                Path(self._files, "scratch").chmod(0o777)
+            # Its user may be another one, whatever the umask; there is nothing in it that a submission may not see.
+            subprocess.run(["chmod", "-R", "a+rX", self._files], check=True)
             settings = self._settings(other.fileno(), slot)
             command = [_python(), "-s", "-S", "-B", f"{self._files}/course/grading/worker.py", json.dumps(settings)]
             if level == "bwrap":
