@@ -508,20 +508,21 @@ def _agreement(made_up: MadeUp, out: Path) -> str:
 
 def grow(made_up: MadeUp, work: Path, size: int, level: str, jobs: int) -> dict[str, Any]:
     """Grade a large class from one archive, and follow the memory of the process that runs it."""
-    archive = made_up.write_zip(work / "large.zip", size)
+    archive = made_up.write_zip(work / f"{size}.zip", size)
     console.print(f"{size} submissions, {archive.stat().st_size / 1e6:.0f} MB zipped")
-    seen = grade_ours(archive, work / "large", level, jobs, every=2.0)
+    seen = grade_ours(archive, work / f"in-peace-{size}", level, jobs, every=2.0)
     at = {}
     for share in (0.1, 0.5, 1.0):
         reached = [rss for done, rss in seen.growth if done >= share * size]
         at[f"parent_rss_mb_at_{share:.0%}"] = round(reached[0] / 1e6) if reached else None
-    return {"submissions": size, "level": level, **seen.numbers(), **at, "agree": _agreement(made_up, work / "large")}
+    return {"submissions": size, "level": level, **seen.numbers(), **at, "agree": _agreement(made_up, work / f"in-peace-{size}")}
 
 
 def kill_often(made_up: MadeUp, work: Path, size: int, kills: int, level: str, jobs: int) -> dict[str, Any]:
     """Kill a grading at random points, go on each time, and compare with one that was left in peace."""
-    archive = made_up.write_zip(work / "killed.zip", size)
-    grade_ours(archive, work / "in-peace", level, jobs)
+    archive, in_peace = work / f"{size}.zip", work / f"in-peace-{size}"
+    if not in_peace.exists():
+        grade_ours(made_up.write_zip(archive, size), in_peace, level, jobs)
     out = work / "killed"
     with Store(out, LAB):
         pass
@@ -550,7 +551,7 @@ def kill_often(made_up: MadeUp, work: Path, size: int, kills: int, level: str, j
     last = watch(command, lambda: graded_in(out), jobs)
     with closing(sqlite3.connect(out / "grades.sqlite")) as database:
         written, keys = database.execute("SELECT count(*), count(DISTINCT key) FROM writes").fetchone()
-    same = (out / "grades.csv").read_bytes() == (work / "in-peace" / "grades.csv").read_bytes()
+    same = (out / "grades.csv").read_bytes() == (in_peace / "grades.csv").read_bytes()
     return {
         "submissions": size,
         "level": level,

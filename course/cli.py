@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -114,14 +123,16 @@ def grade_command(
         tuple(paths), lab, out, jobs, seed, sandbox, timeout, memory, roster, overrides, tuple(only or ()), regrade, dask,
         _whole(lab, run_timeout, run_memory) if run else None,
     )  # fmt: skip
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
     try:
-        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
-            graded = grade_class(order, lambda stage, total: _stage(progress, stage, total))
+        graded = grade_class(order, lambda stage, total: _stage(progress, stage, total))
     except (UsageError, CollectError, StoreError) as error:
         _fail(str(error))
     except SandboxError as error:
         _fail(str(error), code=1)
+    finally:
+        progress.stop()
     console.print(class_screen(graded.summary))
     console.print(Text(graded.last_words), soft_wrap=True)
     sys.exit(0 if graded.complete else 1)
@@ -318,13 +329,16 @@ def _stage(progress: Progress, stage: str, total: int) -> Callable[[], None]:
     """Begin a stage of long work; the function returned is called after each of its steps."""
     for task in progress.task_ids:
         progress.remove_task(task)
-    task = progress.add_task(stage, total=total, rate="")
+    task = progress.add_task(stage, total=total)
+    progress.start()
+    return lambda: progress.advance(task)
 
-    def step() -> None:
-        speed = progress.tasks[0].speed
-        progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
 
-    return step
+class _Rate(ProgressColumn):
+    """How many steps a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.completed / task.elapsed:.1f} a second" if task.elapsed and task.completed else "")
 
 
 def _folder(name: str) -> Path:
