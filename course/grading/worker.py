@@ -224,7 +224,8 @@ def _watch(noticed: list[str], readable: list[str]) -> None:
     """Write down what the code does that no exercise needs. It can be got round: it is for the report, not for safety."""
     roots = tuple(os.path.join(path, "") for path in readable)
 
-    def note(text: str) -> None:
+    def note(what: str) -> None:
+        text = f"tried: {what}"  # whether it came to anything is another matter; mostly it was refused
         if text not in noticed and len(noticed) < MAX_NOTICED:
             noticed.append(text)
 
