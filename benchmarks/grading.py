@@ -515,7 +515,8 @@ def grow(made_up: MadeUp, work: Path, size: int, level: str, jobs: int) -> dict[
     for share in (0.1, 0.5, 1.0):
         reached = [rss for done, rss in seen.growth if done >= share * size]
         at[f"parent_rss_mb_at_{share:.0%}"] = round(reached[0] / 1e6) if reached else None
-    return {"submissions": size, "level": level, **seen.numbers(), **at, "agree": _agreement(made_up, work / f"in-peace-{size}")}
+    agree = _agreement(made_up, work / f"in-peace-{size}")
+    return {"submissions": size, "level": level, **seen.numbers(), **at, "agree": agree}
 
 
 def kill_often(made_up: MadeUp, work: Path, size: int, kills: int, level: str, jobs: int) -> dict[str, Any]:
