@@ -449,7 +449,7 @@ class _Names:
             folder = next((prefix for prefix in file.folders() if prefix in own), None)
             student, alone = own[folder] if folder else (os.path.splitext(file.parts[-1])[0], False)
             if people and not (folder and alone and len(folder) <= people[0].depth):
-                result += [(file, who) for who in people]
+                result += [(file, replace(who, student=who.student or "unnamed")) for who in people]  # a folder named " "
                 continue
             student = _tidy(student) or "unnamed"
             result.append((file, _Who(student)))

@@ -173,7 +173,7 @@ def pack_outcome(outcome: Outcome, after: Tensors, noticed: list[str]) -> bytes:
         elif answer.numel() * answer.element_size() > MAX_TENSORS // 2:
             kinds[name] = [f"tensor of shape {tuple(answer.shape)}, too large to be looked at", ""]
         else:
-            kinds[name], tensors[f"answer {name}"] = "tensor", answer.contiguous()
+            kinds[name], tensors[f"answer {name}"] = "tensor", answer.contiguous().clone()  # two may share memory
     failure = outcome.failure
     header = {
         "answers": kinds,

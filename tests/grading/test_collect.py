@@ -935,3 +935,9 @@ def test_fuzz_moodle_names(tmp_path: Path, name: str, number: int, inside: str) 
     submitted = one(tmp_path / "all.zip")
     assert submitted.student == str(number)
     assert submitted.name == module._tidy(name)
+
+
+def test_a_folder_with_a_blank_name_has_a_student_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "submitted" / " " / "lab").mkdir(parents=True)
+    (tmp_path / "submitted" / " " / "lab" / "lab.ipynb").write_bytes(b"{}")
+    assert ids(collect([tmp_path / "submitted"])) == ["unnamed"]
