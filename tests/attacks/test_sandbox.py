@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ READING = {
     "shadow": "open('/etc/shadow')",
     # A folder may be there as the way to something that can be read; then there is nothing else in it.
     "home": f"[n for n in os.listdir({HOME!r}) if not any({HOME!r} + '/' + n in path for path in sys.path)] or call(-1)",
-    "tmp": "[n for n in os.listdir('/tmp') if f'/tmp/{n}' != sys.path[0]] or call(-1)",
+    "tmp": "[n for n in os.listdir('/tmp') if not any(f'/tmp/{n}' in path for path in sys.path)] or call(-1)",
     "processes": "[n for n in os.listdir('/proc') if n.isdecimal()] or call(-1)",
     "own_memory": "open('/proc/self/mem', 'rb')",
     "own_maps": "open('/proc/self/maps')",
@@ -441,7 +442,10 @@ def test_nothing_outlives_the_grader(level: str) -> None:
 
 
 def _resident(process: str) -> int:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc", process, "status").read_text())[1]) // 1024
+    with suppress(OSError):
+        found = re.search(r"VmRSS:\s+(\d+)", Path("/proc", process, "status").read_text())
+        return int(found[1]) // 1024 if found else 0  # a process that is ending has none
+    return 0
 
 
 def _running(user: int) -> list[str]:
