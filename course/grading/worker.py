@@ -157,7 +157,7 @@ def _define(
     question: Mapping[str, Any], namespace: dict[str, Any], noticed: list[str], readable: list[str]
 ) -> dict[str, Any]:
     """Run a submission's definitions, and describe what they define."""
-    from course.checks.cut import describe
+    from course.checks.cut import Description, describe
     from course.grading import wire
     from course.grading.define import define, sources_of
     from course.grading.similar import fingerprint
@@ -177,7 +177,12 @@ def _define(
     described, answers = {}, {}
     for name, (stub, methods) in exercises.items():
         if name in found.namespace:
-            about = describe(found.namespace[name], stub, methods)
+            candidate = found.namespace[name]
+            if name in sources and name not in written and getattr(candidate, "__qualname__", "") == name:
+                kind = "class" if isinstance(candidate, type) else "function"
+                about = Description(kind, "", is_stub=True)  # word for word
+            else:
+                about = describe(candidate, stub, methods)
             described[name] = [about.kind, about.type_name[:100], about.is_stub, about.holds_todo]
     for name in questions:
         if name in found.namespace:
