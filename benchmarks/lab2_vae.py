@@ -7,14 +7,13 @@ so that the run may be stopped; --fresh measures everything again. About 25 minu
 """
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import torch
+from bars import SEEDS, measure_bars
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -25,7 +24,6 @@ from course.grading.submission import read
 ROOT = Path(__file__).parent.parent
 LAB = ROOT / "course" / "labs" / "lab2_vae"
 KEPT = ROOT / "benchmarks" / "results" / "lab2_vae.jsonl"
-SEEDS = range(5)
 BETAS = (0, 1, 4, 8, 16)
 EQUAL = (-0.6, 0.6)  # the range that the ablation gives to y as well
 
@@ -62,19 +60,6 @@ def measure_beta(lab: dict, kind: str, beta: int, seed: int) -> dict:
     }
 
 
-def measure_bars(seed: int) -> dict:
-    """Run the whole lab with one seed and collect the numbers that its bars look at."""
-    file = KEPT.with_suffix(".bars")
-    file.unlink(missing_ok=True)
-    environment = {**os.environ, "COURSE_SEED": str(seed), "COURSE_BARS": str(file), "MPLBACKEND": "Agg"}
-    started = time.perf_counter()
-    subprocess.run([sys.executable, LAB / "lab.py"], env=environment, check=True, capture_output=True)
-    seconds = time.perf_counter() - started
-    values = {row["name"]: row["value"] for row in map(json.loads, file.read_text().splitlines())}
-    file.unlink()
-    return {"kind": "bars", "seed": seed, "seconds": round(seconds, 1), "values": values}
-
-
 def write(done: list[dict]) -> None:
     """Write what the lab reads."""
     columns = ("beta", "seed", "mig", "squared_error", "kl")
@@ -103,7 +88,7 @@ def main() -> None:
         keep(measure_beta(lab, kind, beta, seed))
     write(rows())
     for seed in track([seed for seed in SEEDS if ("bars", None, seed) not in have], "whole lab", console=console):
-        keep(measure_bars(seed))
+        keep({"kind": "bars", **measure_bars("lab2_vae", seed)})
     done = rows()
     write(done)
     table = Table("what", *(f"seed {seed}" for seed in SEEDS), "mean")
