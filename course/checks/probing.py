@@ -86,10 +86,10 @@ def observe(
     given = {name: _on(device, value) for name, value in case.items()}
     chosen = {name: _recorded(name, fake, used) for name, fake in probe.fakes.items() if fakes is None or name in fakes}
     started = time.monotonic()
-    # Looking for GPUs takes longer than many a probe.
-    devices: list[int] | None = None if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices), torch.enable_grad(), _stand_ins(candidate, chosen):
-        torch.manual_seed(seed)
+    # Looking for GPUs, and seeding those that nobody uses, takes longer than many a probe.
+    on_gpu = torch.cuda.is_initialized() or torch.device(device).type != "cpu"
+    with torch.random.fork_rng(None if on_gpu else []), torch.enable_grad(), _stand_ins(candidate, chosen):
+        (torch if on_gpu else torch.default_generator).manual_seed(seed)
         try:
             seen = probe.see(candidate, **given)
         except KeyboardInterrupt as stop:

@@ -29,7 +29,7 @@ def define(
     namespace: dict[str, Any],
     *,
     skip: Mapping[int, str] | None = None,
-    on_statement: Callable[[int], None] = lambda number: None,
+    on_statement: Callable[[int], None] | None = None,
 ) -> Definitions:
     """Run a notebook's imports and definitions, in its order, and what gives wanted names their values.
 
@@ -53,7 +53,8 @@ def define(
             if skip and number in skip:
                 found.failures.update(dict.fromkeys(_bound_names(statement), skip[number]))
                 continue
-            on_statement(number)
+            if on_statement:
+                on_statement(number)
             _run(statement, file, found)
     return found
 

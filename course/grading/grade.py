@@ -152,7 +152,7 @@ class _Grading:
             self.restarts += 1
             self.attempt = attempt = self.sandbox.open(self.cells)
             try:
-                return attempt.load(self.skip)
+                return attempt.load(self.skip, tell=self.alone)  # else it is not tried again here
             except (Died, TimeoutError) as error:
                 text = failure_of(error, self.sandbox.limits.timeout).message
                 at = attempt.at

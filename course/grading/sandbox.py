@@ -269,10 +269,11 @@ class Attempt:
         """Let the clock begin anew."""
         self._deadline = time.monotonic() + self.sandbox.limits.timeout
 
-    def load(self, skip: Mapping[int, str]) -> Loaded:
-        """Run the submission's definitions. skip: statements not to run, with what to say of them. Raises Died."""
+    def load(self, skip: Mapping[int, str], *, tell: bool) -> Loaded:
+        """Run the submission's definitions. skip: statements not to run, with what to say of them; tell: have the process
+        tell which one it runs. Raises Died."""
         exercises, questions = self.sandbox.stubs, self.sandbox.questions
-        asked = {"exercises": exercises, "questions": questions, "skip": skip}
+        asked = {"exercises": exercises, "questions": questions, "skip": skip, "tell": tell}
         question = {"do": "load", "cells": list(self.cells), **asked}
         header = self.ask(question)[0]
         while set(header) == {"at"} and type(header["at"]) is int:
@@ -450,6 +451,7 @@ def readable_paths() -> list[str]:
     prefix = Path(sysconfig.get_config_var("installed_base") or sys.base_prefix)
     system = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache"]
     devices = ["/dev/null", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"]
+    devices.append("/sys/kernel/mm/transparent_hugepage")  # where malloc asks for the size of huge pages
     found = [_python(), *_standard_library(), str(prefix / "lib"), *libraries, *system, *devices]
     found = list(dict.fromkeys(path for path in found if os.path.exists(path)))
     return [path for path in found if not any(path != other and path.startswith(other + "/") for other in found)]

@@ -3,11 +3,13 @@
 It knows no right answer, no seed and no other submission. It is started as a file, its settings in JSON as argument.
 """
 
+import ctypes
 import gc
 import importlib
 import io
 import json
 import os
+import platform
 import resource
 import signal
 import socket
@@ -35,6 +37,7 @@ NOTICED = {
     "os.chmod": "changed a file's rights", "os.remove": "deleted a file", "os.rename": "renamed a file",
     "os.mkdir": "made a folder", "os.symlink": "made a link", "os.link": "made a link", "os.truncate": "changed a file",
 }  # fmt: skip
+MIB = 1 << 20
 MAX_NOTICED = 20
 MAX_PRINTED = 20_000  # characters of one cell
 
@@ -60,6 +63,7 @@ def serve(settings: dict[str, Any]) -> None:
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=settings["control"])
     gc.collect()
     gc.freeze()  # what is loaded stays shared with the children
+    _fill_gaps()
     os.write(settings["control"], b"R")
     child = 0
     while True:
@@ -105,6 +109,19 @@ def _load(settings: dict[str, Any]) -> None:
     torch.nn.functional.binary_cross_entropy_with_logits(torch.zeros(1), torch.ones(1))
 
 
+def _fill_gaps() -> None:
+    """Fill the gaps between what is in memory. Else what a child makes would lie there, and each page that it touches so
+    would have to be copied for it."""
+    if platform.libc_ver()[0] != "glibc":
+        return
+    malloc = ctypes.CDLL(None).malloc
+    malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    end = malloc(4 * MIB)  # larger than any gap: it lies behind them all
+    for size in (*(1 << power for power in range(20, 10, -1)), *range(1016, 8, -16)):
+        while (malloc(size) or end) < end:
+            pass
+
+
 # ------------------------------------------------------------------------------------------------ one submission's process
 
 
@@ -117,6 +134,7 @@ def _be_child(channel: int, settings: dict[str, Any], own_sizes: tuple[int, int]
         os.dup2(channel, ANSWERS)
     os.closerange(ANSWERS + 1, 1 << 20)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.set_threshold(20_000)  # a short life makes little garbage
     memory, data = (size + settings["memory"] for size in own_sizes)
     confine.limit(memory, data, settings["cpu"], settings["file_size"], settings["processes"])
     if settings["level"] != "none":
@@ -172,7 +190,7 @@ def _define(
         [*exercises, *questions],
         namespace,
         skip={int(number): text for number, text in question["skip"].items()},
-        on_statement=lambda number: wire.send(ANSWERS, wire.pack({"at": number})),
+        on_statement=(lambda number: wire.send(ANSWERS, wire.pack({"at": number}))) if question["tell"] else None,
     )
     described, answers = {}, {}
     for name, (stub, methods) in exercises.items():
