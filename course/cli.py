@@ -276,22 +276,24 @@ def verify_command(
     seeds: Annotated[int, typer.Option(min=1, help="how many seeds")] = 20,
 ) -> None:
     """Prove that the checks are sound: styles pass, the stub is not attempted, each mistake is recognised."""
-    from course.authoring.verify import judgements_of, verify
+    from course.authoring.verify import verify_labs
     from course.labs import lab_names, load
 
+    try:
+        chosen = {name: load(name) for name in labs or lab_names()}
+    except ValueError as error:
+        _fail(str(error))
+    columns = ("exercise", "mistakes", "styles", "judgements", "sound")
+    tables = {name: Table(*columns, title=f"{lab.title}: {seeds} seeds") for name, lab in chosen.items()}
     problems = []
-    for name in labs or lab_names():
-        try:
-            lab = load(name)
-        except ValueError as error:
-            _fail(str(error))
-        table = Table("exercise", "mistakes", "styles", "judgements", "sound", title=f"{lab.title}: {seeds} seeds")
-        with _progress() as progress:
-            task = progress.add_task(name, total=judgements_of(lab, range(seeds)))
-            for proof in verify(lab, range(seeds), lambda: progress.advance(task)):  # noqa: B023 - used at once
-                sound = "yes" if not proof.problems else f"no: {len(proof.problems)}"
-                table.add_row(proof.name, str(proof.mistakes), str(proof.styles), str(proof.judgements), sound)
-                problems += [f"{proof.name}: {problem}" for problem in proof.problems]
+    with _progress() as progress:
+        task = progress.add_task("verifying", total=sum(len(lab.entries) for lab in chosen.values()))
+        for name, proof in verify_labs(list(chosen), range(seeds)):
+            sound = "yes" if not proof.problems else f"no: {len(proof.problems)}"
+            tables[name].add_row(proof.name, str(proof.mistakes), str(proof.styles), str(proof.judgements), sound)
+            problems += [f"{proof.name}: {problem}" for problem in proof.problems]
+            progress.advance(task)
+    for table in tables.values():
         console.print(table)
     for problem in problems[:20]:
         console.print(Text(problem), soft_wrap=True)

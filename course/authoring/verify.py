@@ -1,15 +1,21 @@
 """Prove a lab's checks: right answers pass in every style, the stub is not attempted, every mistake is recognised."""
 
-from collections.abc import Callable, Iterator
+import multiprocessing
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import torch
 
 from course.checks.cut import make_stub
 from course.checks.diagnose import Key, ask_object, judge, judge_answer
 from course.checks.exercise import Entry, Exercise, Lab, Question
 from course.checks.report import NOT_ATTEMPTED, RIGHT, WRONG, Report
 from course.checks.session import judge_entry
+from course.labs import load
 
 MIN_MISTAKES, MIN_STYLES = 3, 1
 
@@ -25,22 +31,40 @@ class Proof:
     problems: tuple[str, ...]
 
 
-def verify(lab: Lab, seeds: range = range(20), on_judgement: Callable[[], None] = lambda: None) -> Iterator[Proof]:
+def verify(lab: Lab, seeds: range = range(20)) -> Iterator[Proof]:
     """Judge every reference, style, stub and mistake of a lab with every seed; yield a proof for each exercise."""
-    for entry in lab.entries.values():
-        if isinstance(entry.item, Question):
-            yield _verify_question(entry.item)
-        else:
-            yield _verify_exercise(entry, entry.item, seeds, on_judgement)
+    return (prove(entry, seeds) for entry in lab.entries.values())
 
 
-def judgements_of(lab: Lab, seeds: range) -> int:
-    """Count the judgements that verify will make, for a progress bar."""
-    exercises = [entry.item for entry in lab.entries.values() if isinstance(entry.item, Exercise)]
-    return sum((1 + len(exercise.styles) + len(exercise.mistakes)) * len(seeds) for exercise in exercises)
+def prove(entry: Entry, seeds: range) -> Proof:
+    """Prove one exercise or question."""
+    if isinstance(entry.item, Question):
+        return _verify_question(entry.item)
+    return _verify_exercise(entry, entry.item, seeds)
 
 
-def _verify_exercise(entry: Entry, exercise: Exercise, seeds: range, on_judgement: Callable[[], None]) -> Proof:
+def verify_labs(names: Sequence[str], seeds: range) -> Iterator[tuple[str, Proof]]:
+    """Yield lab and proof for each exercise of these labs, in their order; a process for each core proves them."""
+    method = "fork" if sys.platform == "linux" else "spawn"
+    tasks = [(lab, name, seeds) for lab in names for name in load(lab).entries]
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context(method), initializer=_begin) as pool:
+        futures = [(task[0], pool.submit(_prove_by_name, *task)) for task in tasks]
+        try:
+            for lab, future in futures:
+                yield lab, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin() -> None:
+    torch.set_num_threads(1)  # one for each process; and threads do not survive a fork
+
+
+def _prove_by_name(lab: str, name: str, seeds: range) -> Proof:
+    return prove(load(lab).entries[name], seeds)
+
+
+def _verify_exercise(entry: Entry, exercise: Exercise, seeds: range) -> Proof:
     problems = []
     if len(exercise.mistakes) < MIN_MISTAKES or len(exercise.styles) < MIN_STYLES:
         problems.append(f"needs at least {MIN_MISTAKES} mistakes and {MIN_STYLES} style")
@@ -55,7 +79,6 @@ def _verify_exercise(entry: Entry, exercise: Exercise, seeds: range, on_judgemen
     def judged(candidate: Any, key: Key) -> Report:
         nonlocal judgements
         judgements += 1
-        on_judgement()
         return judge(key, partial(ask_object, candidate), points=entry.points)
 
     for seed in seeds:
