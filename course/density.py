@@ -9,8 +9,6 @@ import math
 import torch
 from torch import Tensor
 
-CHUNK = 2**22  # distances held in memory at once: 16 MiB of float32
-
 
 def histogram_density(x: Tensor, edges: Tensor) -> Tensor:
     """Estimate a density on a line by counting how many values fall into each bin.
@@ -19,7 +17,7 @@ def histogram_density(x: Tensor, edges: Tensor) -> Tensor:
     the last edge too. Values outside are ignored. Returns (bins,), which integrates to 1 over the edges.
     Raises ValueError for other shapes, for edges that do not increase, and if no value lies within them.
     """
-    _check_edges(edges)
+    check_edges(edges)
     if x.ndim != 1:
         raise ValueError(f"x {tuple(x.shape)} must be (N,), one number for each point")
     if not ((x >= edges[0]) & (x <= edges[-1])).any():
@@ -55,14 +53,12 @@ def gaussian_log_prob(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     Raises ValueError for other shapes, and if cov is not positive definite. Source: Bishop (2006), equation 2.43.
     """
     if x.ndim != 2 or mean.shape != x.shape[1:] or cov.shape != (x.shape[1], x.shape[1]):
-        raise ValueError(f"x {tuple(x.shape)}, mean {tuple(mean.shape)}, cov {tuple(cov.shape)} must be (N, D), (D,), (D, D)")
+        shapes = f"x {tuple(x.shape)}, mean {tuple(mean.shape)}, cov {tuple(cov.shape)}"
+        raise ValueError(f"{shapes} must be (N, D), (D,), (D, D)")
     ### BEGIN SOLUTION
     factor, failed_at = torch.linalg.cholesky_ex(cov)  # cov = L Lᵀ
     if failed_at:
-        raise ValueError(
-            f"cov is not positive definite (its leading minor of order {int(failed_at)} is not above 0): some direction has "
-            "no spread, or a negative one"
-        )
+        raise ValueError(f"cov is not positive definite: its leading minor of order {int(failed_at)} is not above 0")
     scaled = torch.linalg.solve_triangular(factor, (x - mean).T, upper=False)  # L⁻¹ (x − mean): (D, N)
     half_log_det = factor.diagonal().log().sum()  # ½ log |cov|; the determinant itself would under- or overflow
     # −½ ‖L⁻¹ (x − mean)‖² − ½ log |cov| − D/2 log 2π
@@ -74,7 +70,7 @@ def kernel_log_density(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     """Compute the log-density of a kernel estimate: on every data point sits a small normal distribution.
 
     query: (M, D). data: (N, D). bandwidth: the standard deviation of the kernels, above 0. Returns nats: (M,).
-    Holds at most CHUNK distances at a time, however many points there are.
+    Holds at most 2²² distances (16 MiB) at a time, however many queries there are.
     Raises ValueError for other shapes, no data, or a bandwidth that is not above 0. Source: Bishop (2006), equation 2.250.
     """
     if query.ndim != 2 or data.ndim != 2 or query.shape[1] != data.shape[1] or len(data) == 0:
@@ -84,7 +80,7 @@ def kernel_log_density(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     ### BEGIN SOLUTION
     n, dims = data.shape
     sums = []
-    for some in query.split(max(1, CHUNK // n)):
+    for some in query.split(max(1, 2**22 // n)):
         # The usual way to distances, |a|² − 2ab + |b|², loses digits when points are close together and far from 0.
         distances = torch.cdist(some, data, compute_mode="donot_use_mm_for_euclid_dist")  # (some, N)
         # In a log-sum-exp the nearest kernel stays, however far away it is; the sum of exps would be 0 there.
@@ -101,9 +97,9 @@ def inverse_cdf_sample(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     (n,). A bin of density 0 is never drawn; where the CDF is flat at u, either end of the flat part will do.
     Raises ValueError for other shapes and for a density without mass. Source: Devroye (1986), section II.2.
     """
-    _check_edges(edges)
+    check_edges(edges)
     if u.ndim != 1 or density.shape != (len(edges) - 1,):
-        raise ValueError(f"u {tuple(u.shape)}, density {tuple(density.shape)} must be (n,) and ({len(edges) - 1},), one a bin")
+        raise ValueError(f"u {tuple(u.shape)}, density {tuple(density.shape)} must be (n,), ({len(edges) - 1},), one a bin")
     if not density.sum() > 0 or (density < 0).any():
         raise ValueError("the density must be at least 0 everywhere, and above 0 somewhere")
     ### BEGIN SOLUTION
@@ -121,9 +117,11 @@ def ancestral_sample(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> tu
 
     weights: (K,), at least 0, with sum 1. means: (K, D). covs: (K, D, D), positive definite. Returns n independent draws
     x (n, D), and component (n,) int64, the latent variable of each: x[i] comes from number component[i].
-    Raises ValueError for other shapes. Source: Bishop (2006), section 8.1.2.
+    Raises ValueError for other shapes and for n below 1. Source: Bishop (2006), section 8.1.2.
     """
     k, dims = means.shape if means.ndim == 2 else (0, 0)
+    if n < 1:
+        raise ValueError(f"n = {n} must be at least 1")
     if k == 0 or weights.shape != (k,) or covs.shape != (k, dims, dims):
         shapes = f"weights {tuple(weights.shape)}, means {tuple(means.shape)}, covs {tuple(covs.shape)}"
         raise ValueError(f"{shapes} must be (K,), (K, D), (K, D, D)")
@@ -135,6 +133,7 @@ def ancestral_sample(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> tu
     ### END SOLUTION
 
 
-def _check_edges(edges: Tensor) -> None:
+def check_edges(edges: Tensor) -> None:
+    """Raise ValueError unless edges (bins + 1,) increase."""
     if edges.ndim != 1 or len(edges) < 2 or not (edges.diff() > 0).all():
         raise ValueError(f"edges {tuple(edges.shape)} must be (bins + 1,) numbers that increase")

@@ -145,7 +145,8 @@ def loses_the_last_edge(x: Tensor, edges: Tensor) -> Tensor:
 
 
 @histogram_exercise.mistake(
-    "Values outside have piled up in the first and the last bin (by a clamp of their numbers). Leave them out before you count."
+    "Values outside have piled up in the first and the last bin (by a clamp of their numbers). Leave them out "
+    "before you count."
 )
 def piles_up_at_the_ends(x: Tensor, edges: Tensor) -> Tensor:
     counts = _counts(x.clamp(edges[0], edges[-1]), edges)
@@ -242,7 +243,8 @@ def forgets_to_centre(x: Tensor) -> Pair:
 
 
 @fit_exercise.mistake(
-    "The formula E[x xᵀ] − μ μᵀ is right on paper and loses all its digits when the points lie far from 0. Subtract the mean "
+    "The formula E[x xᵀ] − μ μᵀ is right on paper and loses all its digits when the points lie far from 0. "
+    "Subtract the mean "
     "from the points first."
 )
 def subtracts_large_squares(x: Tensor) -> Pair:
@@ -395,7 +397,8 @@ def adds_the_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
 
 
 @gaussian_exercise.mistake(
-    "Right for small, tame matrices. But det and inv leave float32's range: in 50 dimensions the determinant is 0 or infinite. "
+    "Right for small, tame matrices. But det and inv leave float32's range: in 50 dimensions the determinant is "
+    "0 or infinite. "
     "And a determinant above 0 is no proof of a covariance. Go by the Cholesky factor."
 )
 def by_determinant_and_inverse(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
@@ -405,7 +408,8 @@ def by_determinant_and_inverse(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
 
 
 @gaussian_exercise.mistake(
-    "The values are right, but a matrix that is no covariance gets a number too: slogdet does not mind. Cholesky does: raise "
+    "The values are right, but a matrix that is no covariance gets a number too: slogdet does not mind. Cholesky "
+    "does: raise "
     "an error that says 'not positive definite'."
 )
 def refuses_nothing(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
@@ -747,7 +751,9 @@ def forgets_to_normalise(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     return _interpolated(u, edges, _cumulated(density * edges.diff(), normalise=False))
 
 
-@inverse_exercise.mistake("You return the left edge of the bin. Inside a bin every place is as likely: go the rest of the way.")
+@inverse_exercise.mistake(
+    "You return the left edge of the bin. Inside a bin every place is as likely: go the rest of the way."
+)
 def returns_left_edges(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     return edges[_bin_of(u, _cumulated(density * edges.diff()))]
 
@@ -769,7 +775,9 @@ def uses_u_as_the_place(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     return torch.lerp(edges[number], edges[number + 1], u)
 
 
-@inverse_exercise.mistake("Off by one: you land in the next bin. searchsorted(..., right=True) counts one edge more: subtract 1.")
+@inverse_exercise.mistake(
+    "Off by one: you land in the next bin. searchsorted(..., right=True) counts one edge more: subtract 1."
+)
 def lands_in_the_next_bin(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     cdf = _cumulated(density * edges.diff())
     number = _bin_of(u, cdf)
@@ -778,7 +786,8 @@ def lands_in_the_next_bin(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
 
 
 @inverse_exercise.mistake(
-    "At u = 0 you divide 0 by 0, if the first bin is empty. With searchsorted(..., right=True) − 1 the chosen bin always has "
+    "At u = 0 you divide 0 by 0, if the first bin is empty. With searchsorted(..., right=True) − 1 the chosen "
+    "bin always has "
     "some mass."
 )
 def divides_by_an_empty_bin(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
@@ -810,9 +819,9 @@ def inverse_u_by_u(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
         left = value * total
         for i, amount in enumerate(mass):
             if amount > 0 and left <= amount:
+                found.append(float(torch.lerp(edges[i], edges[i + 1], left / amount)))
                 break
             left -= amount
-        found.append(float(edges[i]) + min(left / amount, 1.0) * float(edges[i + 1] - edges[i]))
     return torch.tensor(found, dtype=edges.dtype, device=edges.device)
 
 
@@ -863,6 +872,7 @@ def _mixture_statistics(
     centred = noise[0] - chosen[0] @ mean
     std = (chosen[0].T @ centred.square() / count).sqrt()
     scaled = centred / (chosen[0] @ std).clamp(min=1e-6)
+    correlation = chosen[0].T @ scaled.prod(dim=1, keepdim=True) / count  # of the two dimensions
     half = n // 2
     return {
         "the_share_of_each_component": chosen[0].mean(dim=0),
@@ -870,7 +880,7 @@ def _mixture_statistics(
         "the_share_of_draws_with_the_same_component_in_both_calls": (chosen[0] * chosen[1]).sum(dim=1).mean(),
         "the_noise's_mean_in_each_component": mean,
         "the_noise's_standard_deviation_in_each_component": std,
-        "the_correlation_of_noise_between_dimensions_in_each_component": chosen[0].T @ scaled.prod(dim=1, keepdim=True) / count,
+        "the_correlation_of_noise_between_dimensions_in_each_component": correlation,
         "the_correlation_of_noise_between_draws": (scaled[:half] * scaled[half : 2 * half]).mean(dim=0),
         "the_correlation_of_noise_between_calls": (scaled * noise[1].clamp(-10, 10)).mean(dim=0),
     }
@@ -904,7 +914,8 @@ ancestral_exercise = Exercise(
     ],
     hints=[
         "First the latent variable: torch.multinomial(weights, n, replacement=True) draws n component numbers.",
-        "Then noise eps (n, D), and for each draw the Cholesky factor of its own component: torch.linalg.cholesky(covs)[component].",
+        "Then noise eps (n, D), and for each draw the Cholesky factor of its own component: "
+        "torch.linalg.cholesky(covs)[component].",
         "x = means[component] + L eps, for each draw: torch.einsum('nij,nj->ni', L, eps).",
     ],
 )  # fmt: skip
@@ -919,7 +930,8 @@ def _choose(n: int, weights: Tensor) -> Tensor:
 
 
 @ancestral_exercise.mistake(
-    "You averaged over the components (weights · points): that gives one heap in the middle. Each draw comes from one of them."
+    "You averaged over the components (weights · points): that gives one heap in the middle. Each draw comes "
+    "from one of them."
 )
 def averages_components(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     k, d = means.shape
@@ -933,7 +945,9 @@ def ignores_weights(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pai
     return ancestral_sample(n, torch.ones_like(weights) / len(weights), means, covs)
 
 
-@ancestral_exercise.mistake("You drew one component for all. Draw n of them: torch.multinomial(weights, n, replacement=True).")
+@ancestral_exercise.mistake(
+    "You drew one component for all. Draw n of them: torch.multinomial(weights, n, replacement=True)."
+)
 def one_component_for_all(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     component = _choose(1, weights).expand(n).clone()
     eps = torch.randn(n, means.shape[1], device=means.device)
@@ -982,7 +996,9 @@ def uses_the_diagonal(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> P
     return means[component] + std[component] * eps, component
 
 
-@ancestral_exercise.mistake("All draws use the covariance of the first component. Each component has its own: covs[component].")
+@ancestral_exercise.mistake(
+    "All draws use the covariance of the first component. Each component has its own: covs[component]."
+)
 def uses_the_first_covariance(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     component = _choose(n, weights)
     eps = torch.randn(n, means.shape[1], device=means.device)
@@ -996,14 +1012,16 @@ def returns_the_means(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> P
 
 
 @ancestral_exercise.mistake(
-    "The component that you return is not the one that x was drawn from: you drew it a second time. Draw it once, use it twice."
+    "The component that you return is not the one that x was drawn from: you drew it a second time. Draw it "
+    "once, use it twice."
 )
 def draws_the_component_twice(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     return ancestral_sample(n, weights, means, covs)[0], _choose(n, weights)
 
 
 @ancestral_exercise.mistake(
-    "The draws come component by component, so the first ones are all from the first component. Draws are independent: choose a "
+    "The draws come component by component, so the first ones are all from the first component. Draws are "
+    "independent: choose a "
     "component for each, or shuffle at the end (x and component alike)."
 )
 def draws_in_blocks(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
@@ -1065,15 +1083,18 @@ QUESTIONS = [
         right="b",
         feedback={
             "a": (
-                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for the riddle. "
+                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for "
+                "the riddle. "
                 "The next cell shows what the network draws when nobody picks."
             ),
             "b": (
-                "Yes, the one in the middle was made up by the network. Did you see it, or did you guess? The next cell shows "
+                "Yes, the one in the middle was made up by the network. Did you see it, or did you guess? The "
+                "next cell shows "
                 "what it draws when nobody picks the best of 200."
             ),
             "c": (
-                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for the riddle. "
+                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for "
+                "the riddle. "
                 "The next cell shows what the network draws when nobody picks."
             ),
         },
@@ -1081,60 +1102,68 @@ QUESTIONS = [
     ),
     Question(
         "answer_star",
-        right="b",
+        right="a",
         feedback={
             "a": (
-                "Look at the map: far to the left it is the full colour of the upper arc. Its probability compares the two arcs "
-                "with each other. What does it say when both are far away, but one is less far?"
-            ),
-            "b": (
                 "Yes. p(y | x) only compares the two labels at x, and far out one of them wins clearly. That x itself is "
                 "improbable is a statement about p(x), and only the right model has that."
             ),
+            "b": (
+                "Look at the map: far to the left it is the full colour of the upper arc. Its probability "
+                "compares the two arcs "
+                "with each other. What does it say when both are far away, but one is less far?"
+            ),
             "c": (
-                "No labels are needed: the right picture has none, and it shows how many points lie near the star. What would "
+                "No labels are needed: the right picture has none, and it shows how many points lie near the "
+                "star. What would "
                 "a density say there?"
             ),
         },
-        hints=["Find the star in both pictures. What colour does the left map have there? How many points has the right one?"],
+        hints=["Find the star in both pictures. What colour has the left map there? How many points has the right one?"],
     ),
     Question(
         "answer_bandwidth",
-        right="b",
+        right="c",
         feedback={
             "a": (
-                "The orange curve has 2,000 unseen points and falls steeply; ten times as many would make it smoother, not turn it "
+                "The orange curve has 2,000 unseen points and falls steeply; ten times as many would make it "
+                "smoother, not turn it "
                 "round. What sits exactly on top of each training point?"
             ),
             "b": (
-                "Yes. At its own centre a kernel has the height 1 / (h √2π), so the log-density of a training point is at least "
-                "−log(N h √2π): no bound as h → 0. Judge by points that the model has not seen."
+                "It holds on paper as well: at its own centre a kernel has the height 1 / (h √2π). What happens "
+                "to that as h "
+                "gets small, whatever the precision?"
             ),
             "c": (
-                "It holds on paper as well: at its own centre a kernel has the height 1 / (h √2π). What happens to that as h "
-                "gets small, whatever the precision?"
+                "Yes. At its own centre a kernel has the height 1 / (h √2π), so the log-density of a training "
+                "point is at least "
+                "−log(N h √2π): no bound as h → 0. Judge by points that the model has not seen."
             ),
         },
         hints=["How high is a kernel at its own centre? Which points sit there?"],
     ),
     Question(
         "answer_cave",
-        right="b",
+        right="a",
         feedback={
             "a": (
-                "She can: the tips of the branches swing like cosines of the angle, so their paths tell how far the tree has "
-                "turned between two frames, whichever way. Compare the first two films once more."
-            ),
-            "b": (
-                "Yes. The tree turning one way and its mirror image turning the other way cast the same shadows, pixel by pixel. "
+                "Yes. The tree turning one way and its mirror image turning the other way cast the same shadows, "
+                "pixel by pixel. "
                 "No method can tell the two apart, because the data are equal."
             ),
+            "b": (
+                "She can: the tips of the branches swing like cosines of the angle, so their paths tell how far "
+                "the tree has "
+                "turned between two frames, whichever way. Compare the first two films once more."
+            ),
             "c": (
-                "She can: half a turn later the shadow is the mirror image, left and right swapped. She looks for that frame. "
+                "She can: half a turn later the shadow is the mirror image, left and right swapped. She looks "
+                "for that frame. "
                 "Compare the first two films once more."
             ),
         },
-        hints=["Two films on the page above were made by different worlds and are the same. In what do these worlds differ?"],
+        hints=["Two of the films above were made by different worlds and are the same. In what do these worlds differ?"],
     ),
 ]
 
