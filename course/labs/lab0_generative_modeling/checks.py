@@ -335,7 +335,8 @@ def _no_covariances(generator: Generator) -> list[Case]:
     two_negative = basis * torch.tensor([2.0, -1.0, -0.7]) @ basis.T  # its determinant is above 0
     flat = torch.ones(3, 3)  # all points on a line: exactly singular
     x, mean = _normal(generator, 4, 3), _normal(generator, 3)
-    return [{"x": x, "mean": mean, "cov": (cov + cov.T) / 2} for cov in (one_negative, two_negative, flat)]
+    good = basis * torch.tensor([2.0, 1.0, 0.01]) @ basis.T  # to be accepted, or refusing everything would pass
+    return [{"x": x, "mean": mean, "cov": (cov + cov.T) / 2} for cov in (good, one_negative, two_negative, flat)]
 
 
 gaussian_exercise = Exercise(
@@ -345,7 +346,8 @@ gaussian_exercise = Exercise(
              tolerance=(1e-4, 1e-4), weight=2),
         Part("stability", "50 dimensions, and units from thousandths to thousands", probes.log_density, _ill_conditioned,
              tolerance=(1e-4, 1e-2)),
-        Part("refusal", "an error that says so if cov is not positive definite", probes.refusal, _no_covariances),
+        Part("refusal", "an error that says so if cov is not positive definite, and only then", probes.refusal,
+             _no_covariances),
     ],
     hints=[
         "L = torch.linalg.cholesky(cov) gives the lower triangle with cov = L Lᵀ, and fails if there is none.",
@@ -426,6 +428,11 @@ def refuses_nothing(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
 def adds_jitter(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     squares, half_log_det, constant = _parts_of(x, mean, cov + 1e-6 * torch.eye(len(mean), device=cov.device))
     return -0.5 * squares - half_log_det - constant
+
+
+@gaussian_exercise.mistake("You refuse every matrix. Raise the error only if cov is not positive definite.")
+def refuses_everything(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    raise ValueError("cov is not positive definite")
 
 
 @gaussian_exercise.mistake("You ignore the correlations: only the diagonal of cov is used.")

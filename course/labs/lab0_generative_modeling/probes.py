@@ -43,7 +43,7 @@ def log_density(candidate: Any, x: Tensor, mean: Tensor, cov: Tensor) -> dict[st
 
 @probe()
 def refusal(candidate: Any, x: Tensor, mean: Tensor, cov: Tensor) -> dict[str, Any]:
-    """Call it with a matrix that is no covariance, and write down whether it raises an error, and one that says why."""
+    """Call it with a matrix that may be no covariance; write down whether it raises an error, and one that says why."""
     raised, says_why = False, False
     try:
         candidate(x, mean, cov)
