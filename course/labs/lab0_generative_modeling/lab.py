@@ -1132,7 +1132,7 @@ bar(
     "plane: KL of kernels, h = 0.02, over that of the bell", gaps[needles] / gaps[normal], above=1.2
 )
 bar("plane: strays of the bell over those of h = 0.1", strays[normal] / strays[good], above=4.0)
-bar("plane: strays of h = 0.02", strays[needles], below=0.01)
+bar("plane: strays of h = 0.02", strays[needles], below=0.02)
 bar(
     "plane: energy distance of the bell over that of h = 0.02",
     energies[normal] / energies[needles],
