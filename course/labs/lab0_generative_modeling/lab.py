@@ -1064,7 +1064,6 @@ plots.show(
 )
 
 # %%
-# NBVAL_CHECK_OUTPUT
 views = torch.linspace(0, 2 * math.pi, 100)
 same = (shadows(tree, views) - shadows(mirror_tree, -views)).abs().max().item()
 flipped = (shadows(tree, views).flip(-1) - shadows(tree, views + math.pi)).abs().max().item()
