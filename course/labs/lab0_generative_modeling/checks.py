@@ -145,8 +145,8 @@ def loses_the_last_edge(x: Tensor, edges: Tensor) -> Tensor:
 
 
 @histogram_exercise.mistake(
-    "Values outside have piled up in the first and the last bin (by a clamp of their numbers). Leave them out "
-    "before you count."
+    "Values outside have piled up in the first and the last bin (by a clamp of their numbers). Leave them out before you "
+    "count."
 )
 def piles_up_at_the_ends(x: Tensor, edges: Tensor) -> Tensor:
     counts = _counts(x.clamp(edges[0], edges[-1]), edges)
@@ -243,9 +243,8 @@ def forgets_to_centre(x: Tensor) -> Pair:
 
 
 @fit_exercise.mistake(
-    "The formula E[x xᵀ] − μ μᵀ is right on paper and loses all its digits when the points lie far from 0. "
-    "Subtract the mean "
-    "from the points first."
+    "The formula E[x xᵀ] − μ μᵀ is right on paper and loses all its digits when the points lie far from 0. Subtract the "
+    "mean from the points first."
 )
 def subtracts_large_squares(x: Tensor) -> Pair:
     mean = x.mean(dim=0)
@@ -399,9 +398,8 @@ def adds_the_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
 
 
 @gaussian_exercise.mistake(
-    "Right for small, tame matrices. But det and inv leave float32's range: in 50 dimensions the determinant is "
-    "0 or infinite. "
-    "And a determinant above 0 is no proof of a covariance. Go by the Cholesky factor."
+    "Right for small, tame matrices. But det and inv leave float32's range: in 50 dimensions the determinant is 0 or "
+    "infinite. And a determinant above 0 is no proof of a covariance. Go by the Cholesky factor."
 )
 def by_determinant_and_inverse(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     centred = x - mean
@@ -410,9 +408,8 @@ def by_determinant_and_inverse(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
 
 
 @gaussian_exercise.mistake(
-    "The values are right, but a matrix that is no covariance gets a number too: slogdet does not mind. Cholesky "
-    "does: raise "
-    "an error that says 'not positive definite'."
+    "The values are right, but a matrix that is no covariance gets a number too: slogdet does not mind. Cholesky does: "
+    "raise an error that says 'not positive definite'."
 )
 def refuses_nothing(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     centred = x - mean
@@ -774,8 +771,8 @@ def returns_middles(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
 
 
 @inverse_exercise.mistake(
-    "You used u itself as the place in the bin. u is a height of the whole CDF: how far into the bin it is says "
-    "(u − cdf[bin]) / (cdf[bin + 1] − cdf[bin])."
+    "You used u itself as the place in the bin. u is a height of the whole CDF: how far into the bin it is says (u − "
+    "cdf[bin]) / (cdf[bin + 1] − cdf[bin])."
 )
 def uses_u_as_the_place(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     number = _bin_of(u, _cumulated(density * edges.diff()))
@@ -793,9 +790,8 @@ def lands_in_the_next_bin(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
 
 
 @inverse_exercise.mistake(
-    "At u = 0 you divide 0 by 0, if the first bin is empty. With searchsorted(..., right=True) − 1 the chosen "
-    "bin always has "
-    "some mass."
+    "At u = 0 you divide 0 by 0, if the first bin is empty. With searchsorted(..., right=True) − 1 the chosen bin always "
+    "has some mass."
 )
 def divides_by_an_empty_bin(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     cdf = _cumulated(density * edges.diff())
@@ -809,9 +805,7 @@ def ignores_u(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     return torch.lerp(edges[number], edges[number + 1], torch.rand_like(u))
 
 
-@inverse_exercise.mistake(
-    "This is the CDF at u, a share. You need its inverse: the place x at which the CDF has reached u."
-)
+@inverse_exercise.mistake("This is the CDF at u, a share. You need its inverse: the place x at which the CDF has reached u.")
 def computes_the_cdf(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     cdf = _cumulated(density * edges.diff())
     number = (torch.searchsorted(edges, u, right=True) - 1).clamp(0, len(density) - 1)
@@ -863,9 +857,7 @@ def _mixtures(generator: Generator) -> list[Case]:
     return [{"n": DRAWS, "weights": weights, "means": _normal(generator, 3, 2, scale=4), "covs": tilted}]
 
 
-def _mixture_statistics(
-    answers: dict[str, Any], n: int, weights: Tensor, means: Tensor, covs: Tensor
-) -> dict[str, Any]:
+def _mixture_statistics(answers: dict[str, Any], n: int, weights: Tensor, means: Tensor, covs: Tensor) -> dict[str, Any]:
     """Turn two draws into statistics; names are what a student reads. The noise is what makes x out of its component."""
     chosen = [F.one_hot(answers[name].long(), len(weights)).float() for name in ("component", "second_component")]
     factors = torch.linalg.cholesky(covs)
@@ -937,8 +929,8 @@ def _choose(n: int, weights: Tensor) -> Tensor:
 
 
 @ancestral_exercise.mistake(
-    "You averaged over the components (weights · points): that gives one heap in the middle. Each draw comes "
-    "from one of them."
+    "You averaged over the components (weights · points): that gives one heap in the middle. Each draw comes from one of "
+    "them."
 )
 def averages_components(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     k, d = means.shape
@@ -975,9 +967,7 @@ def shares_noise_over_dimensions(n: int, weights: Tensor, means: Tensor, covs: T
     return _from_component(component, means, torch.linalg.cholesky(covs), eps), component
 
 
-@ancestral_exercise.mistake(
-    "The factor is transposed: eps @ L has the covariance Lᵀ L. As a row, L eps is eps @ L.T."
-)
+@ancestral_exercise.mistake("The factor is transposed: eps @ L has the covariance Lᵀ L. As a row, L eps is eps @ L.T.")
 def transposes_the_factor(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     component = _choose(n, weights)
     eps = torch.randn(n, means.shape[1], device=means.device)
@@ -1019,17 +1009,16 @@ def returns_the_means(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> P
 
 
 @ancestral_exercise.mistake(
-    "The component that you return is not the one that x was drawn from: you drew it a second time. Draw it "
-    "once, use it twice."
+    "The component that you return is not the one that x was drawn from: you drew it a second time. Draw it once, use it "
+    "twice."
 )
 def draws_the_component_twice(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     return ancestral_sample(n, weights, means, covs)[0], _choose(n, weights)
 
 
 @ancestral_exercise.mistake(
-    "The draws come component by component, so the first ones are all from the first component. Draws are "
-    "independent: choose a "
-    "component for each, or shuffle at the end (x and component alike)."
+    "The draws come component by component, so the first ones are all from the first component. Draws are independent: "
+    "choose a component for each, or shuffle at the end (x and component alike)."
 )
 def draws_in_blocks(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     x, component = ancestral_sample(n, weights, means, covs)
@@ -1090,19 +1079,16 @@ QUESTIONS = [
         right="b",
         feedback={
             "a": (
-                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for "
-                "the riddle. "
-                "The next cell shows what the network draws when nobody picks."
+                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for the "
+                "riddle. The next cell shows what the network draws when nobody picks."
             ),
             "b": (
-                "Yes, the one in the middle was made up by the network. Did you see it, or did you guess? The "
-                "next cell shows "
-                "what it draws when nobody picks the best of 200."
+                "Yes, the one in the middle was made up by the network. Did you see it, or did you guess? The next cell "
+                "shows what it draws when nobody picks the best of 200."
             ),
             "c": (
-                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for "
-                "the riddle. "
-                "The next cell shows what the network draws when nobody picks."
+                "No, that one was set in a font. Nothing to be ashamed of: we chose the best of 200 drawings for the "
+                "riddle. The next cell shows what the network draws when nobody picks."
             ),
         },
         hints=["Fonts have sharp, even strokes. Look for a stroke whose edge is a little softer or more ragged."],
@@ -1116,14 +1102,12 @@ QUESTIONS = [
                 "improbable is a statement about p(x), and only the right model has that."
             ),
             "b": (
-                "Look at the map: far to the left it is the full colour of the upper arc. Its probability "
-                "compares the two arcs "
-                "with each other. What does it say when both are far away, but one is less far?"
+                "Look at the map: far to the left it is the full colour of the upper arc. Its probability compares the "
+                "two arcs with each other. What does it say when both are far away, but one is less far?"
             ),
             "c": (
-                "No labels are needed: the right picture has none, and it shows how many points lie near the "
-                "star. What would "
-                "a density say there?"
+                "No labels are needed: the right picture has none, and it shows how many points lie near the star. What "
+                "would a density say there?"
             ),
         },
         hints=["Find the star in both pictures. What colour has the left map there? How many points has the right one?"],
@@ -1133,19 +1117,16 @@ QUESTIONS = [
         right="c",
         feedback={
             "a": (
-                "The orange curve has 2,000 unseen points and falls steeply; ten times as many would make it "
-                "smoother, not turn it "
-                "round. What sits exactly on top of each training point?"
+                "The orange curve has 2,000 unseen points and falls steeply; ten times as many would make it smoother, "
+                "not turn it round. What sits exactly on top of each training point?"
             ),
             "b": (
-                "It holds on paper as well: at its own centre a kernel has the height 1 / (h √2π). What happens "
-                "to that as h "
-                "gets small, whatever the precision?"
+                "It holds on paper as well: at its own centre a kernel has the height 1 / (h √2π). What happens to that "
+                "as h gets small, whatever the precision?"
             ),
             "c": (
-                "Yes. At its own centre a kernel has the height 1 / (h √2π), so the log-density of a training "
-                "point is at least "
-                "−log(N h √2π): no bound as h → 0. Judge by points that the model has not seen."
+                "Yes. At its own centre a kernel has the height 1 / (h √2π), so the log-density of a training point is at "
+                "least −log(N h √2π): no bound as h → 0. Judge by points that the model has not seen."
             ),
         },
         hints=["How high is a kernel at its own centre? Which points sit there?"],
@@ -1155,19 +1136,16 @@ QUESTIONS = [
         right="a",
         feedback={
             "a": (
-                "Yes. The tree turning one way and its mirror image turning the other way cast the same shadows, "
-                "pixel by pixel. "
-                "No method can tell the two apart, because the data are equal."
+                "Yes. The tree turning one way and its mirror image turning the other way cast the same shadows, pixel by "
+                "pixel. No method can tell the two apart, because the data are equal."
             ),
             "b": (
-                "She can: the tips of the branches swing like cosines of the angle, so their paths tell how far "
-                "the tree has "
-                "turned between two frames, whichever way. Compare the first two films once more."
+                "She can: the tips of the branches swing like cosines of the angle, so their paths tell how far the tree "
+                "has turned between two frames, whichever way. Compare the first two films once more."
             ),
             "c": (
-                "She can: half a turn later the shadow is the mirror image, left and right swapped. She looks "
-                "for that frame. "
-                "Compare the first two films once more."
+                "She can: half a turn later the shadow is the mirror image, left and right swapped. She looks for that "
+                "frame. Compare the first two films once more."
             ),
         },
         hints=["Two of the films above were made by different worlds and are the same. In what do these worlds differ?"],

@@ -480,6 +480,7 @@ largest one out first.
 # %% exercise points=4 minutes=15 difficulty=3
 from course.density import kernel_log_density
 # TODO: for each query the log of the mean of N normal densities in D dimensions, by log-sum-exp.
+# All M x N distances at once will do: nobody checks the memory.
 
 # %%
 check(kernel_log_density)
@@ -1074,7 +1075,7 @@ print(f"the film with left and right swapped against half a turn later: {flipped
 r"""
 Not similar: **equal**, pixel by pixel. The formula shows why. A point at right $a$ and depth $b$ casts its shadow at $a \cos\theta + b \sin\theta$. Change the
 signs of $b$ *and* of $\theta$, and nothing changes. Two different worlds, one film. More data does not help, nor a larger network, nor a longer film. Only another *kind* of
-data would: with a lamp close by, the nearer branch would cast the larger shadow.
+data would: with a lamp close by, the branch nearer to the lamp would cast the larger shadow.
 
 The second line is another fact of shadows: half a turn later ($a$ and $b$ both change sign) the film shows the same with left and right swapped.
 
