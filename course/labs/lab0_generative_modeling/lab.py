@@ -57,7 +57,9 @@ fit(
     seed=SEED,
 )
 drawings = painter.sample(200).cpu()
-to_training_set = torch.cdist(drawings.flatten(1), threes.flatten(1)).min(dim=1).values
+fakes, reals = (images.flatten(1) for images in (drawings, threes))
+fakes, reals = (flat / flat.norm(dim=1, keepdim=True) for flat in (fakes, reals))  # same brightness
+to_training_set = torch.cdist(fakes, reals).min(dim=1).values
 three = [*unseen_threes[:2]]
 three.insert(sum(map(ord, "riddle")) % 3, drawings[to_training_set.argmin()])  # no peeping
 three = (0.5 + 1.7 * (torch.stack(three) - 0.5)).clamp(0, 1)  # more contrast, for all of them
@@ -100,8 +102,8 @@ else:
 # %% [markdown]
 r"""
 The first row is rendered, the second made up. The made-up ones are blurred: seen in a row you tell them easily. The
-riddle was hard because we *picked*: of 200 drawings we took the one that lies nearest to a training image, and raised the contrast of
-all three. Remember that when somebody shows you one splendid sample.
+riddle was hard because we *picked*: of 200 drawings we took the one that looks most like a training image, brightness apart, and raised the
+contrast of all three. Remember that when somebody shows you one splendid sample.
 
 So looking is not enough. We want numbers, and for numbers we begin with something simpler than images: points.
 
