@@ -1184,7 +1184,84 @@ def by_broadcasting(z: Tensor, codes: Tensor, k: int) -> Tensor:
 
 # -------------------------------------------------------------------------------------------------------- questions
 
-QUESTIONS: list[Question] = []
+QUESTIONS = [
+    Question(
+        "answer_wide",
+        right="b",
+        feedback={
+            "a": (
+                "A larger waist can do all that a smaller one does, and ignore the rest. Look at your curve: which way does "
+                "it go as D grows?"
+            ),
+            "b": (
+                "Yes. With as many numbers as pixels an encoder and a decoder that change nothing have the error 0. A low "
+                "error alone is no sign of learning: it is the squeeze that makes the code hold what matters."
+            ),
+            "c": (
+                "Your own curve says otherwise: at D = 32 there still is an error. Every number more can lower it. But think "
+                "of what the network could do with 784 of them, with no learning at all."
+            ),
+        },
+        hints=["Which is the simplest encoder from 784 numbers to 784? What is its error?"],
+    ),
+    Question(
+        "answer_linear",
+        right="b",
+        feedback={
+            "a": (
+                "Try it with numbers: double the encoder's output and halve the decoder's weights. The codes change. Do the "
+                "copies?"
+            ),
+            "b": (
+                "Yes. Mix the five codes by any invertible matrix and let the decoder undo it: the same copies, the same "
+                "loss. So training stops at any of these, and the axes of the code mean nothing by themselves."
+            ),
+            "c": (
+                "For one and the same number of directions the best sheet is unique, if the spreads differ, and the numbers "
+                "above say that the copies are nearly PCA's. So the sheet is the same. What is not fixed is its ruler."
+            ),
+        },
+        hints=["Two networks: the second one's encoder gives twice the numbers, its decoder halves them first. Compare."],
+    ),
+    Question(
+        "answer_labels",
+        right="b",
+        feedback={
+            "a": (
+                "The places were known to us, and we used them to colour the dots. Look for them in train_epoch: what does "
+                "it get?"
+            ),
+            "b": (
+                "Yes. Nothing but pixels went into training. The map came of itself: hearts that overlap have similar "
+                "pixels, and a smooth network gives similar images similar codes."
+            ),
+            "c": (
+                "No list of neighbours was given. Neighbouring codes came of themselves, since similar images get similar "
+                "codes from a smooth network. Look at what train_epoch gets."
+            ),
+        },
+        hints=["What does train_epoch yield from `batches`? Is there anything beside x?"],
+    ),
+    Question(
+        "answer_random",
+        right="b",
+        feedback={
+            "a": (
+                "The same ten numbers are enough for the copies in the second row. So it is not how many numbers there are, "
+                "but which."
+            ),
+            "b": (
+                "Yes. The codes of images fill a crooked part of the space; a normal distribution round them covers the part "
+                "and a lot of nothing. What the decoder draws there, no loss has ever looked at."
+            ),
+            "c": (
+                "It rebuilds test images, which it has never seen, so it is more than memory. Ask where the random codes lie, "
+                "and where the codes of images do."
+            ),
+        },
+        hints=["Think of the hearts: which codes did the decoder see in training? Where did the torn hearts lie?"],
+    ),
+]
 
 # Of what the marked cells print: another machine's last digit may differ.
 TOLERANCE = (1e-3, 2e-3)
