@@ -78,7 +78,9 @@ def sums_everything(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).square().sum()
 
 
-@error_exercise.mistake("You averaged over the batch as well. Return one value for each image, (B,); the average comes later.")
+@error_exercise.mistake(
+    "You averaged over the batch as well. Return one value for each image, (B,); the average comes later."
+)
 def averages_the_batch(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).square().sum(dim=(1, 2, 3)).mean()
 
@@ -88,7 +90,9 @@ def keeps_the_channels(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).square().sum(dim=(2, 3))
 
 
-@error_exercise.mistake("The shape is (B, 1), not (B,): it would broadcast against other losses to (B, B). Leave keepdim out.")
+@error_exercise.mistake(
+    "The shape is (B, 1), not (B,): it would broadcast against other losses to (B, B). Leave keepdim out."
+)
 def keeps_a_dimension(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).square().flatten(1).sum(dim=1, keepdim=True)
 
@@ -103,7 +107,9 @@ def plain_difference(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).sum(dim=(1, 2, 3))
 
 
-@error_exercise.mistake("You summed first and squared after: too bright and too dark pixels cancel. Square each pixel first.")
+@error_exercise.mistake(
+    "You summed first and squared after: too bright and too dark pixels cancel. Square each pixel first."
+)
 def squares_the_sum(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).sum(dim=(1, 2, 3)).square()
 
@@ -281,8 +287,8 @@ def makes_layers_in_forward(in_shape: Shape, latent_dim: int) -> nn.Module:
 
 
 @encoder_exercise.mistake(
-    "Some of its layers lie in a plain list or dict, where PyTorch does not look, so the optimizer would not train them. Use "
-    "nn.Sequential or nn.ModuleList."
+    "Some of its layers lie in a plain list or dict, where PyTorch does not look, so the optimizer would not train them. "
+    "Use nn.Sequential or nn.ModuleList."
 )
 def hides_some_layers(in_shape: Shape, latent_dim: int) -> nn.Module:
     hidden = {"last": nn.Linear(64, latent_dim)}
@@ -615,19 +621,25 @@ class ReturnsBoth(Autoencoder):
         return self.decode(z), z
 
 
-@autoencoder_exercise.mistake("There is a sigmoid at the end. The decoder's output is the image already: return it as it is.")
+@autoencoder_exercise.mistake(
+    "There is a sigmoid at the end. The decoder's output is the image already: return it as it is."
+)
 class AddsASigmoid(Autoencoder):
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.decode(self.encode(x)))
 
 
-@autoencoder_exercise.mistake("You cut x_hat off at 0 and 1. Pixels beyond get no gradient then; clamp for showing, not here.")
+@autoencoder_exercise.mistake(
+    "You cut x_hat off at 0 and 1. Pixels beyond get no gradient then; clamp for showing, not here."
+)
 class ClampsTheImage(Autoencoder):
     def forward(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x)).clamp(0, 1)
 
 
-@autoencoder_exercise.mistake("There is a function between encoder and decoder (a sigmoid, a ReLU, a tanh). Leave the code be.")
+@autoencoder_exercise.mistake(
+    "There is a function between encoder and decoder (a sigmoid, a ReLU, a tanh). Leave the code be."
+)
 class SquashesTheCode(Autoencoder):
     def forward(self, x: Tensor) -> Tensor:
         return self.decode(torch.tanh(self.encode(x)))
@@ -720,8 +732,8 @@ epoch_exercise = Exercise(
 
 
 @epoch_exercise.mistake(
-    "You average over the batches, so an image of a small last batch counts more than the others. Weigh each batch's loss by "
-    "len(x), and divide by the number of images."
+    "You average over the batches, so an image of a small last batch counts more than the others. Weigh each batch's loss "
+    "by len(x), and divide by the number of images."
 )
 def averages_batches(model: Any, batches: Any, optimizer: Any) -> float:
     model.train()
@@ -736,7 +748,13 @@ def averages_batches(model: Any, batches: Any, optimizer: Any) -> float:
 
 
 def _epoch(
-    model: Any, batches: Any, optimizer: Any, clear: Any = None, mode: Any = None, reduce: Any = Tensor.mean, moves: bool = True
+    model: Any,
+    batches: Any,
+    optimizer: Any,
+    clear: Any = None,
+    mode: Any = None,
+    reduce: Any = Tensor.mean,
+    moves: bool = True,
 ) -> tuple[float, int, float, int]:
     """Train for an epoch with something odd; return the total loss, the images, the last loss and the batches."""
     (mode or model.train)()
@@ -762,8 +780,8 @@ def never_clears(model: Any, batches: Any, optimizer: Any) -> float:
 
 
 @epoch_exercise.mistake(
-    "You clear the gradients once, before the loop: from the second batch on they add up. Call optimizer.zero_grad() for each "
-    "batch."
+    "You clear the gradients once, before the loop: from the second batch on they add up. Call optimizer.zero_grad() for "
+    "each batch."
 )
 def clears_once(model: Any, batches: Any, optimizer: Any) -> float:
     optimizer.zero_grad()
@@ -776,7 +794,9 @@ def never_moves(model: Any, batches: Any, optimizer: Any) -> float:
     return total / images
 
 
-@epoch_exercise.mistake("The model keeps the mode it had. Call model.train() before the loop: training needs its dropout on.")
+@epoch_exercise.mistake(
+    "The model keeps the mode it had. Call model.train() before the loop: training needs its dropout on."
+)
 def keeps_the_mode(model: Any, batches: Any, optimizer: Any) -> float:
     total, images, _, _ = _epoch(model, batches, optimizer, mode=lambda: None)
     return total / images
@@ -945,7 +965,8 @@ def _project(centred: Tensor, k: int) -> Tensor:
 
 
 @pca_exercise.mistake(
-    "You did not centre: the first direction then only points at the mean. Subtract x.mean(dim=0) first, and add it at the end."
+    "You did not centre: the first direction then only points at the mean. Subtract x.mean(dim=0) first, and "
+    "add it at the end."
 )
 def does_not_centre(x: Tensor, k: int) -> Tensor:
     return _project(x, k)
@@ -1009,7 +1030,9 @@ def one_too_many(x: Tensor, k: int) -> Tensor:
     return pca_reconstruct(x, min(x.shape[1], k + 1))
 
 
-@pca_exercise.mistake("You divided by the standard deviations. That changes what is best: squared error wants pixels as they are.")
+@pca_exercise.mistake(
+    "You divided by the standard deviations. That changes what is best: squared error wants pixels as they are."
+)
 def standardises(x: Tensor, k: int) -> Tensor:
     mean, std = x.mean(dim=0), x.std(dim=0)
     return mean + std * _project((x - mean) / std, k)
@@ -1120,7 +1143,9 @@ def nearest_last(z: Tensor, codes: Tensor, k: int) -> Tensor:
     return nearest_codes(z, codes, k).flip(1)
 
 
-@nearest_exercise.mistake("You find the nearest z for each of the codes. It is the other way round: for each z, among the codes.")
+@nearest_exercise.mistake(
+    "You find the nearest z for each of the codes. It is the other way round: for each z, among the codes."
+)
 def searches_among_z(z: Tensor, codes: Tensor, k: int) -> Tensor:
     return torch.cdist(z, codes).argsort(dim=0)[:k].T
 
@@ -1151,7 +1176,9 @@ def by_city_blocks(z: Tensor, codes: Tensor, k: int) -> Tensor:
     return torch.cdist(z, codes, p=1).topk(k, largest=False).indices
 
 
-@nearest_exercise.mistake("You return the k nearest of all for the first z only, or one row for all: each z has its own, (B, k).")
+@nearest_exercise.mistake(
+    "You return the k nearest of all for the first z only, or one row for all: each z has its own, (B, k)."
+)
 def returns_the_first_row(z: Tensor, codes: Tensor, k: int) -> Tensor:
     return nearest_codes(z, codes, k)[0]
 
@@ -1198,42 +1225,42 @@ QUESTIONS = [
                 "error alone is no sign of learning: it is the squeeze that makes the code hold what matters."
             ),
             "c": (
-                "Your own curve says otherwise: at D = 32 there still is an error. Every number more can lower it. But think "
-                "of what the network could do with 784 of them, with no learning at all."
+                "Your own curve says otherwise: at D = 32 there still is an error. Every number more can lower it. But "
+                "think of what the network could do with 784 of them, with no learning at all."
             ),
         },
         hints=["Which is the simplest encoder from 784 numbers to 784? What is its error?"],
     ),
     Question(
         "answer_linear",
-        right="b",
+        right="c",
         feedback={
             "a": (
                 "Try it with numbers: double the encoder's output and halve the decoder's weights. The codes change. Do the "
                 "copies?"
             ),
             "b": (
-                "Yes. Mix the five codes by any invertible matrix and let the decoder undo it: the same copies, the same "
-                "loss. So training stops at any of these, and the axes of the code mean nothing by themselves."
-            ),
-            "c": (
                 "For one and the same number of directions the best sheet is unique, if the spreads differ, and the numbers "
                 "above say that the copies are nearly PCA's. So the sheet is the same. What is not fixed is its ruler."
+            ),
+            "c": (
+                "Yes. Mix the five codes by any invertible matrix and let the decoder undo it: the same copies, the same "
+                "loss. So training stops at any of these, and the axes of the code mean nothing by themselves."
             ),
         },
         hints=["Two networks: the second one's encoder gives twice the numbers, its decoder halves them first. Compare."],
     ),
     Question(
         "answer_labels",
-        right="b",
+        right="a",
         feedback={
             "a": (
-                "The places were known to us, and we used them to colour the dots. Look for them in train_epoch: what does "
-                "it get?"
-            ),
-            "b": (
                 "Yes. Nothing but pixels went into training. The map came of itself: hearts that overlap have similar "
                 "pixels, and a smooth network gives similar images similar codes."
+            ),
+            "b": (
+                "The places were known to us, and we used them to colour the dots. Look for them in train_epoch: what does "
+                "it get?"
             ),
             "c": (
                 "No list of neighbours was given. Neighbouring codes came of themselves, since similar images get similar "
@@ -1251,12 +1278,12 @@ QUESTIONS = [
                 "but which."
             ),
             "b": (
-                "Yes. The codes of images fill a crooked part of the space; a normal distribution round them covers the part "
-                "and a lot of nothing. What the decoder draws there, no loss has ever looked at."
+                "Yes. The codes of images fill a crooked part of the space; a normal distribution round them covers the "
+                "part and a lot of nothing. What the decoder draws there, no loss has ever looked at."
             ),
             "c": (
-                "It rebuilds test images, which it has never seen, so it is more than memory. Ask where the random codes lie, "
-                "and where the codes of images do."
+                "It rebuilds test images, which it has never seen, so it is more than memory. Ask where the random codes "
+                "lie, and where the codes of images do."
             ),
         },
         hints=["Think of the hearts: which codes did the decoder see in training? Where did the torn hearts lie?"],

@@ -264,9 +264,7 @@ class _Pair(nn.Module):
         return self.decoder(self.encoder(x))
 
 
-def _model(
-    candidate: Any, encoder_weight: Tensor, encoder_bias: Tensor, weight: Tensor, bias: Tensor, shape: Any
-) -> Any:
+def _model(candidate: Any, encoder_weight: Tensor, encoder_bias: Tensor, weight: Tensor, bias: Tensor, shape: Any) -> Any:
     encoder = _Linear(encoder_weight, encoder_bias, (len(encoder_bias),))
     return candidate(encoder, _Linear(weight, bias, tuple(shape)))
 
