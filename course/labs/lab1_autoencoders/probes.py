@@ -51,7 +51,9 @@ def _built(make: Callable[[], Any], like: Tensor) -> nn.Module:
     """Build a network and let it see one batch, which fixes the sizes of lazy layers."""
     network = make()
     if not isinstance(network, nn.Module):
-        raise TypeError(f"it must return a network, an nn.Module; it returned a {type(network).__name__}")
+        raise TypeError(
+            f"it must return a network, an nn.Module; it returned a {type(network).__name__} (is there a `return`?)"
+        )
     network = network.to(like.device)
     _called(network.train(), like)
     return network
@@ -138,9 +140,9 @@ def _learning(make: Callable[[], Any], value: Tensor) -> dict[str, Any]:
         if not unlisted and not unreached:
             break
     return {
-        "whether_it_has_parameters": any(True for _ in network.parameters()),
-        "whether_it_uses_weights_that_are_not_among_its_parameters": bool(unlisted),
-        "whether_a_gradient_reaches_each_of_its_parameters": not unreached,
+        "it_has_parameters_(1_means_yes)": any(True for _ in network.parameters()),
+        "it_uses_weights_that_are_not_among_its_parameters_(1_means_yes)": bool(unlisted),
+        "a_gradient_reaches_each_of_its_parameters_(1_means_yes)": not unreached,
     }
 
 
@@ -154,8 +156,10 @@ def _in_eval_mode(make: Callable[[], Any], value: Tensor) -> dict[str, Any]:
     replaced = torch.cat([value[:-1], 5 + 10 * torch.rand_like(value[-1:])])
     beside_another = _evaluated(network, replaced)[:-1]
     return {
-        "whether_the_same_input_gives_the_same_output_twice_in_eval_mode": not _differ(first, again),
-        "whether_an_output_changes_in_eval_mode_when_another_input_of_the_batch_does": _differ(first[:-1], beside_another),
+        "the_same_input_gives_the_same_output_twice_in_eval_mode_(1_means_yes)": not _differ(first, again),
+        "an_output_changes_in_eval_mode_when_another_input_of_the_batch_does_(1_means_yes)": _differ(
+            first[:-1], beside_another
+        ),
     }
 
 
@@ -202,8 +206,8 @@ def encoder_reach(candidate: Any, x: Tensor, latent_dim: int) -> dict[str, Any]:
         return candidate(tuple(x.shape[1:]), latent_dim)
 
     return {
-        "whether_training_can_push_codes_above_3": _reaches(make, x, 1),
-        "whether_training_can_push_codes_below_minus_3": _reaches(make, x, -1),
+        "training_can_push_codes_above_3_(1_means_yes)": _reaches(make, x, 1),
+        "training_can_push_codes_below_−3_(1_means_yes)": _reaches(make, x, -1),
     }
 
 
@@ -221,7 +225,7 @@ def decoder_learns(candidate: Any, z: Tensor, out_shape: Any) -> dict[str, Any]:
     _trained(network, z, steps=4)
     z = z.requires_grad_()
     gradient = _gradient(_called(network, z), z)
-    return seen | {"whether_a_gradient_reaches_each_number_of_the_code": bool((gradient != 0).any(dim=0).all())}
+    return seen | {"a_gradient_reaches_each_number_of_the_code_(1_means_yes)": bool((gradient != 0).any(dim=0).all())}
 
 
 @probe()
