@@ -44,7 +44,8 @@ def build_decoder(latent_dim: int, out_shape: tuple[int, int, int]) -> nn.Module
     """Build an untrained network from codes to images.
 
     out_shape: (C, H, W), with any C, and with H and W multiples of 4 from 16 on. Returns a module
-    (B, latent_dim) -> (B, C, H, W) whose outputs are pixels: 0 is black, 1 is white, and a little beyond is allowed.
+    (B, latent_dim) -> (B, C, H, W) whose outputs are pixels: 0 is black, 1 is white, and a little
+    beyond is allowed.
     """
     return nn.Sequential(
         nn.Linear(latent_dim, 128),
@@ -85,10 +86,11 @@ class Autoencoder(nn.Module):
 def train_epoch(model: nn.Module, batches: Iterable[Tensor], optimizer: torch.optim.Optimizer) -> float:
     """Update the model once on each batch, by squared error, and report what an image cost on average.
 
-    batches: any iterable, perhaps a generator, so walk through it once; each x is (B, C, H, W), with a B of its own, on
-    the model's device. The loss of a batch is the mean of squared_error over its images.
-    Returns the mean over all the images of the epoch, each as it was when its batch had its turn. The model ends in
-    training mode, whatever it was before. Raises ValueError if there is no batch at all (the checks leave this out).
+    batches: any iterable, perhaps a generator, so walk through it once; each x is (B, C, H, W), with
+    a B of its own, on the model's device. The loss of a batch is the mean of squared_error over it.
+    Returns the mean over all the images of the epoch, each priced when its batch had its turn, before
+    the update. The model trains and ends in training mode, whatever it was before.
+    Raises ValueError if there is no batch at all (the checks leave this out).
     """
     ### BEGIN SOLUTION
     model.train()
@@ -98,26 +100,28 @@ def train_epoch(model: nn.Module, batches: Iterable[Tensor], optimizer: torch.op
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total += loss.item() * len(x)  # the last batch is often smaller: an image counts once, a batch does not
+        total += loss.item() * len(x)  # the last batch may be smaller, and images count alike
         count += len(x)
     if count == 0:
-        raise ValueError("batches yielded nothing; a generator can be walked through only once, so make a new one")
+        raise ValueError("no batch came; a generator can be walked through only once: make a new one")
     return total / count
     ### END SOLUTION
 
 
 def pca_reconstruct(x: Tensor, k: int) -> Tensor:
-    """Rebuild each row from its first k principal components: no linear code of k numbers does better on these rows.
+    """Rebuild each row from its first k principal components; no linear code of k numbers does better.
 
-    x: (N, D), each row a flattened image. k: from 0, which leaves the mean, to D. Returns (N, D), the x_hat of rank k
-    round the mean with the smallest ‖x_hat − x‖². Raises ValueError for another k or shape.
+    x: (N, D), each row a flattened image. k: from 0, which leaves the mean, to D. Returns (N, D), the
+    x_hat of rank k round the mean with the smallest ‖x_hat − x‖².
+    Raises ValueError for another k or shape.
     Sources: Eckart & Young (1936); for linear autoencoders, Baldi & Hornik (1989).
     """
     if x.ndim != 2 or not 0 <= k <= x.shape[1]:
         raise ValueError(f"x {tuple(x.shape)} must be (N, D), and k, which is {k}, from 0 to D")
     ### BEGIN SOLUTION
     mean = x.mean(dim=0)
-    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]  # (k, D), orthonormal, widest spread first
+    # (k, D), orthonormal, widest spread first
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]
     return mean + (x - mean) @ directions.T @ directions
     ### END SOLUTION
 
@@ -125,7 +129,8 @@ def pca_reconstruct(x: Tensor, k: int) -> Tensor:
 def nearest_codes(z: Tensor, codes: Tensor, k: int) -> Tensor:
     """Find for each code in z the k nearest of the codes, by Euclidean distance.
 
-    z: (B, D). codes: (N, D). Returns indices into codes: (B, k), int64, nearest first, in any order among equals.
+    z: (B, D). codes: (N, D). Returns indices into codes: (B, k), int64, nearest first, in any order
+    among equals.
     Raises ValueError if D differs or k is not from 1 to N.
     """
     if z.ndim != 2 or codes.ndim != 2 or z.shape[1] != codes.shape[1] or not 1 <= k <= len(codes):

@@ -195,6 +195,11 @@ from course.autoencoder import Autoencoder
 # %%
 check(Autoencoder)
 
+# %% [markdown]
+r"""
+Before it learns anything, here is one made by hand, to look through.
+"""
+
 # %%
 # NBVAL_CHECK_OUTPUT
 halve = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
@@ -218,7 +223,7 @@ with torch.no_grad():
 
 # %% [markdown]
 r"""
-This one is made by hand: the code is the mean of each row of pixels. The second row survives, 0.5 and 0.5. The first one, 0 and 1, comes
+The code is the mean of each row of pixels. The second row survives, 0.5 and 0.5. The first one, 0 and 1, comes
 back grey. The error must be 0.5.
 
 ## 4. Practice
@@ -261,7 +266,8 @@ The error must fall from 0.5129 to 0.0001, and training mode must be on. These i
 ## 5. How many numbers does it take?
 
 Now harder images: ten digits, in ten fonts, shifted, turned and slanted a little. And five bottlenecks: 1, 2, 5, 10 and 32 numbers. The
-cell trains five autoencoders with your code, which takes half a minute or so.
+cell trains five autoencoders with your code, which takes less than a minute.
+(With `DATASET = "fashion_mnist"` in the set-up cell they are ten kinds of clothes.)
 """
 
 
@@ -324,10 +330,14 @@ plots.show(
         "Training five autoencoders",
         "epoch",
         "squared error per image",
-        log="y",
     ),
     alt="Five falling curves of the training error: the larger the bottleneck, the lower the curve.",
 )
+
+# %% [markdown]
+r"""
+All curves fall, steeply at first. The more numbers, the lower they end. And the pictures:
+"""
 
 # %%
 with torch.no_grad():
@@ -666,7 +676,7 @@ corrected it: hearts that fade, tear, smear or come in twos.
 ## 9. So, can it invent images?
 
 That would be the prize: draw random numbers, decode them, and have new digits. We are generous: we fit a normal distribution to the codes of the
-training images (their mean and covariance, ten numbers each) and draw from that, so that the random codes lie where real ones lie, as far as a normal
+training images (their mean and covariance) and draw from that, so that the random codes lie where real ones lie, as far as a normal
 distribution can tell.
 """
 
@@ -919,25 +929,18 @@ invented_gap = (
 )
 print(f"{DATASET}: D = 2 {errors[2]:.1f}, D = 32 {errors[32]:.1f} squared error per test image")
 if DATASET == "glyphs":
+    limits = {1: 0.95, 2: 0.85, 5: 0.65, 10: 0.6, 32: 0.95}
     for d in SIZES:
-        bar(f"D = {d}: autoencoder's error over PCA's", errors[d] / pca_errors[d], below=1.0)
-    bar("error at D = 32 over error at D = 2", errors[32] / errors[2], below=1.0)
-    bar("random codes: distance to the data over that of rebuilt images", invented_gap, above=1.0)
-    bar(
-        "halfway: distance to the data by codes over by pixels",
-        along["by codes"][5] / along["by pixels"][5],
-        below=1.0,
-    )
-    bar(
-        "linear autoencoder's error over PCA's", straight_error / best_error, above=0.999, below=1.2
-    )
-    bar(
-        "denoiser's error over the plain autoencoder's",
-        noise_errors["denoiser"] / noise_errors["plain autoencoder"],
-        below=1.0,
-    )
-bar("hearts: places guessed from the code (pixels off)", miss, below=5.0)
-bar("share of the latent plane's rectangle that is holes", in_hole.float().mean().item(), above=0.0)
+        bar(f"D = {d}: autoencoder's error over PCA's", errors[d] / pca_errors[d], below=limits[d])
+    bar("error at D = 32 over error at D = 2", errors[32] / errors[2], below=0.4)
+    bar("random codes: distance to the data over that of rebuilt images", invented_gap, above=1.5)
+    halfway = along["by codes"][5] / along["by pixels"][5]
+    bar("halfway: distance to the data by codes over by pixels", halfway, below=0.95)
+    bar("linear autoencoder's error over PCA's", straight_error / best_error, above=0.999, below=1.03)
+    gain = noise_errors["denoiser"] / noise_errors["plain autoencoder"]
+    bar("denoiser's error over the plain autoencoder's", gain, below=0.8)
+bar("hearts: places guessed from the code (pixels off)", miss, below=0.5)
+bar("share of the latent plane's rectangle that is holes", in_hole.float().mean().item(), above=0.2)
 
 # %% [markdown]
 r"""
