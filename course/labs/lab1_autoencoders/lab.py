@@ -16,7 +16,8 @@ how it is related to PCA, and show with a number why it cannot invent images.
 
 # %% setup
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import prod
 
 import matplotlib.pyplot as plt
 import torch
@@ -324,14 +325,12 @@ models, histories = {}, {}
 for d in SIZES:
     models[d], histories[d] = trained_autoencoder(train_images, d, updates=1600)
 errors = {d: error_of(models[d], test_images) for d in SIZES}
+series = {f"D = {d}": (range(1, len(costs) + 1), costs) for d, costs in histories.items()}
+fig = plots.curves(series, "Training five autoencoders", "epoch", "squared error per image")
+fig.axes[0].set(ylim=(0, 1.3 * histories[1][0]), xticks=range(0, len(histories[1]) + 1, 5))
+fig.axes[0].legend(ncols=5, loc="upper center", frameon=False, fontsize=9)
 plots.show(
-    plots.curves(
-        {f"D = {d}": (range(1, len(costs) + 1), costs) for d, costs in histories.items()},
-        "Training five autoencoders",
-        "epoch",
-        "squared error per image",
-    ),
-    alt="Five falling curves of the training error: the larger the bottleneck, the lower the curve.",
+    fig, alt="Five falling curves of the training error: the larger the bottleneck, the lower it ends."
 )
 
 # %% [markdown]
@@ -487,7 +486,8 @@ The autoencoder wins, although PCA has the best sheet there is and looked at the
 between them can **bend** it. Read the table: with five numbers
 the autoencoder keeps more than PCA does with ten.
 
-At $D = 32$ its lead is small. PCA finds its optimum exactly; your network has had some seconds of practice.
+At $D = 32$ its lead is small, and on Fashion-MNIST it loses there (12.3 against 11.2 in the run that we tried): PCA finds its optimum exactly,
+while your network has had some seconds of practice.
 
 ### Take out the bends
 
@@ -671,7 +671,10 @@ print(
 # %% [markdown]
 r"""
 Where there are codes you see good hearts that wander step by step. In the frames you see what the decoder makes up where nobody ever
-corrected it: hearts that fade, tear, smear or come in twos.
+corrected it: hearts that swell, smear or break up, on a background of noise.
+
+Most of these holes lie around the map, and some may lie within it, where codes are thin. Nobody told the codes where to be, so nobody knows
+where they are not.
 
 ## 9. So, can it invent images?
 
@@ -809,8 +812,8 @@ plots.show(
 
 # %% [markdown]
 r"""
-By pixels, one image fades out while the other fades in. By codes, the heart *travels* (perhaps round a corner, or through a crease of the map),
-and one digit is redrawn as the other.
+By pixels, one image fades out while the other fades in: there are two hearts on the way, and two digits on top of each other. By codes, one heart
+*travels* across the frame, and one digit bends into the other, through shapes that need not be digits.
 
 One pair proves nothing, so here is the mean over 200 pairs of digits: how far is each point of the way from the nearest training image?
 Both ways begin and end at the same rebuilt images.
