@@ -23,6 +23,15 @@ WRONG = {
         "inverse_cdf_sample": ("density * edges.diff()", "density * 1"),
         "ancestral_sample": ("torch.linalg.cholesky(covs)", "covs"),
     },
+    "lab1_autoencoders": {
+        "squared_error": (".sum(dim=(1, 2, 3))", ".mean(dim=(1, 2, 3))"),
+        "build_encoder": ("nn.Linear(128, latent_dim)", "nn.Linear(128, 2)"),
+        "build_decoder": ("nn.Unflatten(1, out_shape)", "nn.Identity()"),
+        "Autoencoder": ("self.decode(self.encode(x))", "self.encode(x)"),
+        "train_epoch": ("loss.item() * len(x)", "loss.item()"),
+        "pca_reconstruct": ("svd(x - mean,", "svd(x,"),
+        "nearest_codes": ("largest=False", "largest=True"),
+    },
     "lab2_vae": {
         "reparameterize": ("torch.exp(0.5 * logvar)", "torch.exp(logvar)"),
         "gaussian_kl": ("- 1 - logvar", "- logvar"),
