@@ -26,7 +26,7 @@ class DBVAE(nn.Module):
         self.latent_dim = latent_dim
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map images (B, C, H, W) to the answer's logit (B,), and to the mean and the log-variance of q(z|x), both (B, D)."""
+        """Map images (B, C, H, W) to the answer's logit (B,) and to the mean and log-variance of q(z|x), both (B, D)."""
         y_logit, mu, logvar = self.encoder(x).split([1, self.latent_dim, self.latent_dim], dim=1)
         return y_logit.squeeze(1), mu, logvar
 
@@ -60,7 +60,9 @@ def dbvae_loss(
     Source: Amini et al. (2019), section 3.2, where the indicator multiplies the VAE's terms and nothing else.
     """
     if y_logit.ndim != 1 or y.shape != y_logit.shape or len(x) != len(y) or len(mu) != len(y):
-        raise ValueError(f"y_logit {tuple(y_logit.shape)} and y {tuple(y.shape)} must be (B,), one for each image: squeeze them")
+        raise ValueError(
+            f"y_logit {tuple(y_logit.shape)} and y {tuple(y.shape)} must be (B,), one for each image: squeeze them"
+        )
     if x_hat.shape != x.shape:
         raise ValueError(f"x_hat {tuple(x_hat.shape)} and x {tuple(x.shape)} must have the same shape (B, C, H, W)")
     ### BEGIN SOLUTION
@@ -79,7 +81,9 @@ def latent_histogram(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3)
     smoothing, divided by its sum. A constant column lies in the first bin. Raises ValueError for another shape.
     """
     if mu_column.ndim != 1 or len(mu_column) == 0 or bins < 1:
-        raise ValueError(f"mu_column {tuple(mu_column.shape)} must be (N,), the values of one latent, and bins {bins} positive")
+        raise ValueError(
+            f"mu_column {tuple(mu_column.shape)} must be (N,), the values of one latent, and bins {bins} positive"
+        )
     ### BEGIN SOLUTION
     low, high = mu_column.min(), mu_column.max()
     edges = low + (high - low) * torch.linspace(0, 1, bins + 1, device=mu_column.device, dtype=mu_column.dtype)
@@ -98,8 +102,8 @@ def resampling_probabilities(
 ) -> Tensor:
     """Give each image a probability of being drawn that is the larger, the rarer its codes are.
 
-    mu: (N, D). latent_weights: (D,), not negative; 1 for each if None. With Q_j(i) the share of image i's bin in the histogram
-    of latent j: combine="max" takes p_i ∝ max_j w_j / Q_j(i), combine="product" takes p_i ∝ Π_j Q_j(i)^(−w_j).
+    mu: (N, D). latent_weights: (D,), not negative; 1 for each if None. With Q_j(i) the share of image i's bin in latent j's
+    histogram: combine="max" takes p_i ∝ max_j w_j / Q_j(i), combine="product" takes p_i ∝ Π_j Q_j(i)^(−w_j).
     Returns (N,), positive, with the sum 1. Raises ValueError for other shapes and for an unknown combine.
     Source: "product" is Amini et al. (2019), equation 6; "max" is the rule of a well-known lab, less a division.
     """

@@ -76,7 +76,9 @@ def batch(b: int, d: int = 3, seed: int = 0) -> dict[str, Tensor]:
 def test_the_loss_is_the_sum_by_hand(b: int) -> None:
     given_ = batch(b, seed=b)
     assert dbvae_loss(**given_).item() == pytest.approx(loss_by_hand(**given_), rel=1e-5)
-    assert dbvae_loss(**given_, recon_weight=2, kl_weight=3).item() == pytest.approx(loss_by_hand(**given_, recon_weight=2, kl_weight=3))
+    assert dbvae_loss(**given_, recon_weight=2, kl_weight=3).item() == pytest.approx(
+        loss_by_hand(**given_, recon_weight=2, kl_weight=3)
+    )
 
 
 def test_a_non_face_is_classified_but_never_described() -> None:

@@ -65,7 +65,14 @@ ENDS = {"tone": ("light", "dark"), "yaw": ("frontal", "turned"), "strength": ("s
 NON_FACES = {"scrambled": 0.3, "inverted": 0.22, "half": 0.18, "blank": 0.1, "oval": 0.05, "object": 0.1, "texture": 0.05}
 
 TONES = ((0.27, 0.17, 0.12), (0.44, 0.28, 0.20), (0.63, 0.44, 0.32), (0.81, 0.62, 0.48), (0.95, 0.81, 0.70))
-HAIRS = ((0.10, 0.09, 0.10), (0.24, 0.15, 0.10), (0.42, 0.27, 0.16), (0.66, 0.33, 0.16), (0.86, 0.71, 0.42), (0.72, 0.72, 0.74))
+HAIRS = (
+    (0.10, 0.09, 0.10),
+    (0.24, 0.15, 0.10),
+    (0.42, 0.27, 0.16),
+    (0.66, 0.33, 0.16),
+    (0.86, 0.71, 0.42),
+    (0.72, 0.72, 0.74),
+)
 BACKGROUNDS = ((0.53, 0.65, 0.78), (0.58, 0.72, 0.60), (0.80, 0.74, 0.60), (0.68, 0.60, 0.74), (0.66, 0.66, 0.66))
 WHITE, IRIS, LIP, OPENING = (0.95, 0.95, 0.93), (0.13, 0.10, 0.10), (0.70, 0.24, 0.26), (0.36, 0.12, 0.13)
 RIM, CLOTHES = (0.16, 0.17, 0.22), (0.30, 0.36, 0.46)
@@ -108,7 +115,7 @@ class Canvas:
         return torch.stack([self.f["kind"] == KINDS.index(kind) for kind in kinds]).any(dim=0)
 
     def ellipse(self, x: Tensor | float, y: Tensor | float, a: Tensor | float, b: Tensor | float) -> Tensor:
-        """Cover an upright ellipse with the centre x, y and the half-axes a, b: 1 inside, 0 outside, an edge one pixel wide."""
+        """Cover an upright ellipse with centre x, y and half-axes a, b: 1 inside, 0 outside, an edge one pixel wide."""
         a, b = torch.as_tensor(a, device=self.pixel.device), torch.as_tensor(b, device=self.pixel.device)
         sharpness = (a * b).sqrt() / (2 * self.pixel)  # 1 − q² falls by 2 / radius for each unit of length at the edge
         across = ((self.right - x) / a).square_().mul_(-sharpness)
@@ -156,9 +163,9 @@ def draw_head(canvas: Canvas) -> None:
         canvas.paint(0.92 * canvas.skin, ear, is_clothed)
     figure = torch.maximum(figure, canvas.paint(canvas.skin, canvas.ellipse(0.0, 0.0, a, b), is_head))
     # Hair on top: what lies in a slightly larger ellipse and above a hairline, a parabola that moves with the turn.
-    hairline = ((canvas.up - 0.3) / canvas.pixel)[:, :, None] + (
-        0.9 * (canvas.right - 0.45 * turn).square() / canvas.pixel
-    )[:, None, :]
+    hairline = ((canvas.up - 0.3) / canvas.pixel)[:, :, None] + (0.9 * (canvas.right - 0.45 * turn).square() / canvas.pixel)[
+        :, None, :
+    ]
     canvas.paint(canvas.hair, canvas.ellipse(-0.04 * turn, 0.08, 0.5, 0.6).mul_(hairline.clamp_(0, 1)), is_clothed)
     draw_features(canvas)
     # The side of the head that faces the light is brighter, the other one darker.
@@ -180,7 +187,9 @@ def draw_features(canvas: Canvas) -> None:
     angles, heights = flip.new_tensor(SLOTS)[orders].unbind(2)
     heights = torch.where(upside_down, -0.26 - heights, heights)
     places = HEAD[0] * torch.sin(angles + canvas.turn)  # features lie on the head, and turn with it
-    left, right, nose, mouth = zip(places.split(1, 1), heights.split(1, 1), torch.cos(angles + canvas.turn).split(1, 1))
+    narrows = torch.cos(angles + canvas.turn)
+    spots = zip(places.split(1, 1), heights.split(1, 1), narrows.split(1, 1), strict=True)
+    left, right, nose, mouth = spots
     wears_glasses = bool(canvas["glasses"].any())
 
     def both(of_eye: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
