@@ -181,11 +181,9 @@ def resampled_indices(probabilities: Tensor, n: int, generator: Generator | None
     probabilities: (N,), not negative. Returns (n,) int64, on the device of the probabilities.
     """
     ### BEGIN SOLUTION
-    # By the inverse of the cumulative distribution: torch.multinomial takes no more than 2^24 categories.
-    cumulative = probabilities.double().cumsum(0)
-    device = probabilities.device if generator is None else generator.device
-    u = torch.rand(n, generator=generator, device=device, dtype=torch.float64).to(probabilities.device)
-    return torch.searchsorted(cumulative, u * cumulative[-1], right=True).clamp(max=len(probabilities) - 1)
+    device = probabilities.device if generator is None else generator.device  # a generator draws on its own device only
+    drawn = torch.multinomial(probabilities.to(device), n, replacement=True, generator=generator)
+    return drawn.to(probabilities.device)
     ### END SOLUTION
 
 
