@@ -1347,20 +1347,20 @@ QUESTIONS = [
         right="c",
         feedback={
             "a": (
-                "The VAE has never seen a night image, and rebuilds it badly: look at its absolute error. And yet its score is "
-                "low. So what else is in the score?"
+                "It has never seen fog. The line above splits the price: its misfit is larger than an ordinary scene's. So "
+                "which part of the price is smaller?"
             ),
             "b": (
-                "Its code may well be unusual, which would make the score higher, not lower. Compare the sizes of the two "
-                "prices."
+                "The code is a few nats of a price of nearly two thousand. Whatever happens there, another part decides. Compare "
+                "the sizes."
             ),
             "c": (
-                "Yes. The cross-entropy of a grey pixel is at least its entropy, 0.69 nats at ½, next to nothing near black. "
-                "This floor differs from image to image by hundreds of nats. The score mixes 'unlike the training images' "
-                "with 'has many grey pixels'."
+                "Yes. The cross-entropy of a grey pixel is at least its entropy: 0.69 nats at ½, 0.50 at 0.8, next to nothing near "
+                "white or black. This floor differs from image to image by hundreds of nats. The score mixes 'unlike the "
+                "training images' with 'has many middle greys'."
             ),
         },
-        hints=["Take a perfect reconstruction. What does a pixel of 0.5 cost? And one of 0.02?"],
+        hints=["Take a perfect reconstruction. What does a pixel of 0.5 cost? And one of 0.8?"],
     ),
 ]
 
