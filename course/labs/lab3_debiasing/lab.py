@@ -2,8 +2,7 @@
 r"""
 # Lab 3: debiasing and outliers
 
-A detector that is right 95 times in a hundred can be wrong every third time for the same few people. Who they are, it was told by its
-training set.
+A detector that finds 95 faces in a hundred can miss two of three, if they are the faces of a few. Who these are, it was told by its training set.
 
 In this lab you find out whom a face detector fails. You repair it **without being told who is who**, by what a VAE says is rare, and you
 find out what the repair is worth, what it costs, and where it does nothing. Then the same idea is turned round: a model that knows what
@@ -18,6 +17,7 @@ import json
 import math
 from collections.abc import Callable
 from importlib.resources import files
+from importlib.util import find_spec
 
 import matplotlib.pyplot as plt
 import torch
@@ -102,7 +102,8 @@ check(recall_by_group)
 # %%
 # NBVAL_CHECK_OUTPUT
 said_face = torch.tensor([True, True, False, True, False, False])
-print("recall of three groups:", recall_by_group(said_face, torch.tensor([0, 0, 0, 2, 2, 2]), 3).tolist())
+recall = recall_by_group(said_face, torch.tensor([0, 0, 0, 2, 2, 2]), 3)
+print("recall of three groups:", [round(share, 3) for share in recall.tolist()])
 
 # %% [markdown]
 r"""
@@ -638,8 +639,8 @@ plots.show(fig, alt="Curves of the dark faces' share and of the effective share 
 
 # %% [markdown]
 r"""
-More smoothing flattens the draw: at 1.0 every face counts nearly the same. More bins make more nearly empty ones, and so fewer faces in effect. These
-knobs trade rarity against variety. Which setting is best? Hold that question until the table.
+More smoothing flattens the draw: at 1.0 every face counts nearly the same. Very few bins put rare faces in with common ones; very many thin bins are
+all alike once they are smoothed; both flatten the draw, too. The knobs trade rarity against variety. Which setting is best? Hold that question until the table.
 
 ## 5. Train on the fair draw
 
@@ -664,7 +665,7 @@ live_gain = worst["DB-VAE, rare ones more often"] - worst["DB-VAE, drawn alike"]
 
 # %% [markdown]
 r"""
-You should see the groups at the bottom move far to the right, and those at the top stay nearly where they were.
+You should see the dark groups move far to the right. The light ones stay nearly where they were, or lose a little.
 
 One run proves nothing. So here is everything at once.
 
@@ -738,13 +739,24 @@ Read it from the top.
   intervals: with eight latents, and five runs, the three rules cannot be told apart. What can: all three from *no resampling*.
 - **The oracle** was told which faces are dark, and draws half dark ones. It is no better in the worst group! That group is dark *and* turned, and of
   turning the oracle knows nothing. The latents know a little of both.
-- **The others do not pay.** Balanced accuracy, over all groups and the non-faces, rises by 0.07. A fifth of the faces is drawn in effect.
+- **On balance it costs nothing.** Balanced accuracy, over all groups and the non-faces, rises by more than 0.07, though only a fifth of the faces is drawn
+  in effect. The next cell says what each group gains or loses.
 
 The budget is part of the result: 600 steps. Rare faces are seen rarely *per step*; train ten times as long, and expect the difference to shrink.
 """
 
+# %%
+print(f"{'recall of':>26}   no resampling   weighted by KL   difference")
+for k, name in enumerate(GROUPS):
+    base, ours = (column(arm, lambda row: row["recall"][k]) for arm in ("no resampling", "max, weighted by KL"))
+    change, half = with_interval([after - before for before, after in zip(base, ours)])
+    print(f"{name:>26} {sum(base) / 5:15.3f} {sum(ours) / 5:16.3f}   {change:+.3f} ± {half:.3f}")
+
 # %% [markdown]
 r"""
+Each of the four dark groups gains 0.31 to 0.40. Of the four light groups none changes by more than its interval; turned ones in soft light may lose a little.
+So here the others do not pay. Do not expect that everywhere: a fifth of the faces in effect is fewer light faces, too.
+
 ## 7. What is the improvement owed to?
 
 Ask three questions of every such table.
@@ -895,6 +907,35 @@ A busy ground is a pattern that differs from image to image, and no handful of n
 moves a few features by a few pixels, which a mean absolute error hardly notices. **Resampling by latents finds rare pixels, not rare people.** Whether the
 group that you care about is a large part of the picture, you must check; the share before training is the check.
 
+### And real faces?
+
+The code takes any images. Where scikit-image is installed (as on Colab), the next cell takes its 200 grey crops of *Labeled Faces in the Wild*: 100 faces and 100
+pieces of background. First the detector that has only seen drawings looks at them; then one is trained on 70 real faces and 70 pieces of background.
+"""
+
+# %%
+if find_spec("skimage") is None:
+    print("scikit-image is not installed here: pip install scikit-image, then run this cell again.")
+else:
+    from skimage.data import lfw_subset
+
+    crops = torch.from_numpy(lfw_subset()).float()[:, None]
+    real = F.interpolate(crops, size=32, mode="bilinear", antialias=True).expand(-1, 3, -1, -1).contiguous().clamp(0, 1)
+    of_drawings = encode_all(fair, real)[0] > 0
+    print(f"trained on drawings: recognises {of_drawings[:100].float().mean():.2f} of the real faces, ", end="")
+    print(f"and takes {of_drawings[100:].float().mean():.2f} of the background for faces")
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(SEED))
+    for name, weigh in (("drawn alike", None), ("KL-weighted", weigh_by_kl)):
+        on_real, _ = train_detector(real[order[:70]], real[100 + order[:70]], weigh, n=200, seed=SEED)
+        said = [(encode_all(on_real, real[start + order[70:]])[0] > 0).float().mean() for start in (0, 100)]
+        print(f"trained on real crops, {name}: {said[0]:.2f} of the 30 faces left over, {said[1]:.2f} of the background")
+
+# %% [markdown]
+r"""
+When we measured it, the detector of drawings recognised one real face in five: what it has learned about drawings says little about photographs. Trained on 140 real
+crops, it was right for 0.95 to 1.00 of the 60 others in five splits, **with resampling exactly as without**. And whom does it fail? Nobody can say: the crops come
+without groups, and 30 test faces are far too few to be cut into any. That is what real data is like, and why audits such as the Pilot Parliaments Benchmark are work.
+
 ## 9. Outliers
 
 Turn the idea round. Of all driving data, 95 % is sunny, straight, and clear; the rest is what hurts. A model that knows the ordinary should be able
@@ -1026,8 +1067,8 @@ right.plot((edges[1:] + edges[:-1]) / 2, heights, color="black", linewidth=2.5, 
 left.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1)
 left.set(title="ROC curves, and their areas", xlabel="ordinary scenes above the threshold", ylabel="odd scenes above it")
 right.set(title="the scores", xlabel="score (nats)", ylabel="scenes")
-left.legend(frameon=False, fontsize=8, loc="lower center")
-right.legend(frameon=False, fontsize=8, loc="upper center")
+left.legend(frameon=False, fontsize=8, loc=(0.33, 0.08))
+right.legend(frameon=False, fontsize=8, loc=(0.55, 0.6))
 for ax in (left, right):
     ax.grid(alpha=0.3)
 plots.show(fig, alt="ROC curves of five kinds: fog far below the diagonal, dark at the top; and histograms of the scores.")
