@@ -1,10 +1,11 @@
 """How lab 3 judges: for each exercise its cases and parts, the mistakes that people make, other right ways, hints."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional as F
 
@@ -60,7 +61,11 @@ def _batch(generator: Generator, b: int, d: int, faces: int) -> Case:
 
 def _batches(generator: Generator) -> list[Case]:
     return [
-        {**_batch(generator, b, d, faces), "recon_weight": _number(generator, 2, 9), "kl_weight": _number(generator, 0.2, 1.5)}
+        {
+            **_batch(generator, b, d, faces),
+            "recon_weight": _number(generator, 2, 9),
+            "kl_weight": _number(generator, 0.2, 1.5),
+        }
         for b, d, faces in ((6, 3, 2), (4, 4, 3), (1, 2, 1), (3, 5, 0))
     ]
 
@@ -85,7 +90,8 @@ loss_exercise = Exercise(
         Part("shapes", "a column (B, 1) is refused, not broadcast", probes.loss_of_a_column, _columns),
     ],
     hints=[
-        "Make three numbers for each image, all of shape (B,): the cross-entropy of its answer, its mean absolute error, its KL.",
+        "Make three numbers for each image, all of shape (B,): the cross-entropy of its answer, its mean absolute error, "
+        "its KL.",
         "is_face = (y == 1) as numbers. Which of the three does it multiply? A non-face must still be classified.",
         "(classification + is_face * (recon_weight * recon + kl_weight * kl)).mean(), each of the four (B,).",
     ],
@@ -106,7 +112,16 @@ def _terms(y_logit: Tensor, y: Tensor, x_hat: Tensor, x: Tensor, mu: Tensor, log
     "Your indicator multiplies the classification as well, so non-faces cost nothing and the network may call everything a "
     "face. 1[y = 1] belongs to the VAE's two terms alone: classification + is_face · (…)."
 )
-def indicator_on_classification(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def indicator_on_classification(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     return (is_face * (classification + recon_weight * recon + kl_weight * kl)).mean()
 
@@ -114,32 +129,70 @@ def indicator_on_classification(y_logit, y, x_hat, x, mu, logvar, recon_weight=5
 @loss_exercise.mistake(
     "The indicator is missing: your network must describe non-faces too. Multiply the VAE's two terms by 1[y = 1]."
 )
-def no_indicator(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def no_indicator(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, _ = _terms(y_logit, y, x_hat, x, mu, logvar)
     return (classification + recon_weight * recon + kl_weight * kl).mean()
 
 
 @loss_exercise.mistake("Your indicator is the wrong way round: it describes the non-faces. y is 1 for a face.")
-def indicator_of_non_faces(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def indicator_of_non_faces(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     return (classification + (1 - is_face) * (recon_weight * recon + kl_weight * kl)).mean()
 
 
 @loss_exercise.mistake(
-    "A column of logits (B, 1) meets a row of labels (B,): torch makes a (B, B) table of every answer with every other image's "
+    "A column of logits (B, 1) meets a row of labels (B,): torch makes a (B, B) table of every answer with every other "
+    "image's "
     "label, and the mean hides it. Keep every term (B,): no keepdim=True, no [:, None]."
 )
-def broadcasts_the_logits(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def broadcasts_the_logits(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     _, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     column = y_logit[:, None]
     return (F.softplus(column) - y * column + is_face * (recon_weight * recon + kl_weight * kl)).mean()
 
 
 @loss_exercise.mistake(
-    "Somewhere a column (B, 1) meets a row (B,): is_face (B, 1) times recon (B,) is a (B, B) table that gives every image the "
+    "Somewhere a column (B, 1) meets a row (B,): is_face (B, 1) times recon (B,) is a (B, B) table that gives every "
+    "image the "
     "others' errors. Keep every term (B,): no keepdim=True, no [:, None]."
 )
-def broadcasts_the_indicator(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def broadcasts_the_indicator(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     return (classification + is_face[:, None] * (recon_weight * recon + kl_weight * kl)).mean()
 
@@ -147,80 +200,182 @@ def broadcasts_the_indicator(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0,
 @loss_exercise.mistake(
     "A logit of shape (B, 1) goes through and is broadcast to a (B, B) table. Keep the check that raises ValueError."
 )
-def accepts_a_column(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def accepts_a_column(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification = F.softplus(y_logit) - y * y_logit  # softplus(l) − y · l is the cross-entropy, and broadcasts
     recon, is_face = (x_hat - x).abs().mean(dim=(1, 2, 3)), (y == 1).float()
     return (classification + is_face * (recon_weight * recon + kl_weight * gaussian_kl(mu, logvar))).mean()
 
 
 @loss_exercise.mistake("The KL takes σ for σ²: exp(logvar / 2) stands where exp(logvar) belongs. Use gaussian_kl of lab 2.")
-def kl_with_sigma(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def kl_with_sigma(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, _, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     kl = 0.5 * ((0.5 * logvar).exp() + mu.square() - 1 - 0.5 * logvar).sum(dim=1)
     return (classification + is_face * (recon_weight * recon + kl_weight * kl)).mean()
 
 
 @loss_exercise.mistake("The KL is averaged over the latents. Independent latents add their nats: sum over dim=1.")
-def averages_latents(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def averages_latents(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     return (classification + is_face * (recon_weight * recon + kl_weight * kl / mu.shape[1])).mean()
 
 
 @loss_exercise.mistake(
-    "The reconstruction error is summed over the image's values. Here it is their mean (the one exception of this course), or "
+    "The reconstruction error is summed over the image's values. Here it is their mean (the one exception of this "
+    "course), or "
     "it outweighs the answer thousands of times."
 )
-def sums_pixels(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def sums_pixels(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     return (classification + is_face * (recon_weight * recon * x[0].numel() + kl_weight * kl)).mean()
 
 
 @loss_exercise.mistake("This is the mean squared error. The reconstruction here is the mean absolute error: .abs().")
-def squared_error(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def squared_error(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, _, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     recon = (x_hat - x).square().mean(dim=(1, 2, 3))
     return (classification + is_face * (recon_weight * recon + kl_weight * kl)).mean()
 
 
 @loss_exercise.mistake(
-    "The reconstruction is averaged over the whole batch before the indicator sees it, so non-faces are described after all. "
+    "The reconstruction is averaged over the whole batch before the indicator sees it, so non-faces are described after "
+    "all. "
     "Average over channels, height and width only: (B,)."
 )
-def averages_batch_first(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def averages_batch_first(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     return (classification + is_face * (recon_weight * recon.mean() + kl_weight * kl)).mean()
 
 
 @loss_exercise.mistake(
-    "The VAE's terms are averaged over the faces only. The contract is one mean over the batch; yours weighs faces more when "
+    "The VAE's terms are averaged over the faces only. The contract is one mean over the batch; yours weighs faces more "
+    "when "
     "there are few, and is NaN without any."
 )
-def averages_over_faces(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def averages_over_faces(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     return classification.mean() + (recon_weight * recon + kl_weight * kl)[is_face == 1].mean()
 
 
 @loss_exercise.mistake("You summed over the batch. Take the mean, so that the loss does not grow with the batch size.")
-def sums_batch(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def sums_batch(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     return len(y) * dbvae_loss(y_logit, y, x_hat, x, mu, logvar, recon_weight, kl_weight)
 
 
 @loss_exercise.mistake("The weights are always 5 and 0.005. Use recon_weight and kl_weight.")
-def ignores_weights(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def ignores_weights(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     return dbvae_loss(y_logit, y, x_hat, x, mu, logvar)
 
 
 @loss_exercise.mistake(
     "Right for small logits, but sigmoid and then log breaks as soon as the answer is sure. Use the form that takes logits."
 )
-def sigmoid_then_log(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def sigmoid_then_log(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     _, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
     classification = F.binary_cross_entropy(torch.sigmoid(y_logit), y, reduction="none")
     return (classification + is_face * (recon_weight * recon + kl_weight * kl)).mean()
 
 
 @loss_exercise.style
-def by_where(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def by_where(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     if y_logit.dim() > 1 or y.dim() > 1:
         raise ValueError("one logit and one label for each image, please")
     described = recon_weight * torch.mean(torch.abs(x - x_hat), dim=(1, 2, 3)) + kl_weight * gaussian_kl(mu, logvar)
@@ -229,7 +384,16 @@ def by_where(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005
 
 
 @loss_exercise.style
-def image_by_image(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def image_by_image(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     assert_same = y_logit.shape == y.shape and y.ndim == 1
     if not assert_same:
         raise ValueError("shapes differ")
@@ -244,7 +408,16 @@ def image_by_image(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight
 
 
 @loss_exercise.style
-def masked_sums(y_logit, y, x_hat, x, mu, logvar, recon_weight=5.0, kl_weight=0.005) -> Loss:
+def masked_sums(
+    y_logit: Tensor,
+    y: Tensor,
+    x_hat: Tensor,
+    x: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    recon_weight: float = 5.0,
+    kl_weight: float = 0.005,
+) -> Loss:
     if y_logit.shape != (len(x),) or y.shape != (len(x),):
         raise ValueError("y_logit and y must be (B,)")
     b, faces = len(y), y.bool()
@@ -278,7 +451,9 @@ def _columns_to_count(generator: Generator) -> list[Case]:
 
 histogram_exercise = Exercise(
     latent_histogram,
-    parts=[Part("value", "edges and shares, with bins and smoothing given and by default", probes.histogram, _columns_to_count)],
+    parts=[
+        Part("value", "edges and shares, with bins and smoothing given and by default", probes.histogram, _columns_to_count)
+    ],
     hints=[
         "bins + 1 edges at equal distances from the smallest to the largest value: torch.linspace.",
         "equal_width_bins(mu_column, bins) of course.metrics numbers the bin of each value, and torch.bincount counts them.",
@@ -311,13 +486,16 @@ def forgets_smoothing(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3
     return _edges(mu_column, bins), _shares(mu_column, bins)
 
 
-@histogram_exercise.mistake("You add the smoothing to the counts. Divide the counts by N first: smoothing is added to shares.")
+@histogram_exercise.mistake(
+    "You add the smoothing to the counts. Divide the counts by N first: smoothing is added to shares."
+)
 def smooths_counts(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
     return _edges(mu_column, bins), _smoothed(_shares(mu_column, bins) * len(mu_column), smoothing)
 
 
 @histogram_exercise.mistake(
-    "You smooth a density (density=True), which is the share divided by the bin's width, so the same smoothing means another "
+    "You smooth a density (density=True), which is the share divided by the bin's width, so the same smoothing means "
+    "another "
     "thing for every latent. Use shares: counts / N."
 )
 def smooths_density(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
@@ -326,7 +504,8 @@ def smooths_density(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) 
 
 
 @histogram_exercise.mistake(
-    "The largest value is in no bin: it lies on the last edge, and belongs to the last bin. (right-open bins; clamp the number)"
+    "The largest value is in no bin: it lies on the last edge, and belongs to the last bin. (right-open bins; clamp the "
+    "number)"
 )
 def loses_the_largest(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
     inside = mu_column[mu_column < mu_column.max()]
@@ -355,7 +534,9 @@ def equal_masses(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> 
     return edges, _smoothed(counts / len(mu_column), smoothing)
 
 
-@histogram_exercise.mistake("Your edges go from −3 to 3 whatever the data is. They go from its smallest to its largest value.")
+@histogram_exercise.mistake(
+    "Your edges go from −3 to 3 whatever the data is. They go from its smallest to its largest value."
+)
 def fixed_range(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
     edges = torch.linspace(-3, 3, bins + 1).to(mu_column)
     counts = torch.bincount(torch.bucketize(mu_column, edges[1:-1].contiguous(), right=True), minlength=bins)
@@ -380,7 +561,7 @@ def by_histc(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Hist
 @histogram_exercise.style
 def bin_by_bin(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
     edges = torch.linspace(float(mu_column.min()), float(mu_column.max()), bins + 1, device=mu_column.device)
-    shares = [((mu_column >= a) & (mu_column < b)).float().mean() for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    shares = [((mu_column >= a) & (mu_column < b)).float().mean() for a, b in pairwise(edges)]
     q = torch.stack(shares)
     q[-1] += (mu_column >= edges[-1]).float().mean()
     return edges, (q + smoothing) / (q + smoothing).sum()
@@ -427,7 +608,8 @@ resampling_exercise = Exercise(
         "For each latent j: its histogram, then the bin of every image, then Q_j(i), the share of that bin. All of (N,).",
         "torch.bucketize(column, edges[1:-1], right=True) gives bin numbers 0 ... bins − 1, and puts what lies outside into "
         "the end bins. q[those numbers] is Q_j(i).",
-        "Work with logarithms: max over j of log w_j − log Q_j(i), or minus the sum over j of w_j · log Q_j(i); then softmax "
+        "Work with logarithms: max over j of log w_j − log Q_j(i), or minus the sum over j of w_j · log Q_j(i); then "
+        "softmax "
         "over the images.",
     ],
 )
@@ -453,12 +635,16 @@ def _combined(q: Tensor, combine: str, weights: Tensor | None) -> Tensor:
     "Your probabilities are proportional to how *common* the codes are: frequent images are drawn even more. Rare ones need "
     "more: 1 / Q."
 )
-def proportional_to_density(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def proportional_to_density(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     return _combined(1 / _of_images(mu, bins, smoothing), combine, latent_weights)
 
 
 @resampling_exercise.mistake("The probabilities do not add up to 1. Divide by their sum over the images at the end.")
-def not_normalised(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def not_normalised(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     q = _of_images(mu, bins, smoothing)
     w = torch.ones(q.shape[1]).to(q) if latent_weights is None else latent_weights
     return (w / q).max(dim=1).values if combine == "max" else q.pow(-w).prod(dim=1)
@@ -468,7 +654,9 @@ def not_normalised(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=No
     "You look one bin too far to the right. np.digitize and a bucketize with all edges count from 1: subtract 1, or give "
     "bucketize the inner edges only, edges[1:-1]."
 )
-def bin_off_by_one(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def bin_off_by_one(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     return _combined(_of_images(mu, bins, smoothing, shift=1), combine, latent_weights)
 
 
@@ -476,12 +664,16 @@ def bin_off_by_one(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=No
     "Your histograms run over the latents of one image: `for row in mu` walks over images. Walk over mu.T, the latents; the "
     "answer has one number for each image, (N,)."
 )
-def histogram_over_the_batch_axis(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def histogram_over_the_batch_axis(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     return _combined(_of_images(mu.T, bins, smoothing), combine, None)
 
 
 @resampling_exercise.mistake("You add the latents' 1 / Q up. The rule is the largest of them: max over the latents.")
-def sums_latents(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def sums_latents(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     q = _of_images(mu, bins, smoothing)
     if combine == "product":
         return _combined(q, combine, latent_weights)
@@ -492,7 +684,9 @@ def sums_latents(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None
 @resampling_exercise.mistake(
     "You take the smallest 1 / Q of an image's latents, so that an image counts only if all of it is rare. Take the largest."
 )
-def takes_the_smallest(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def takes_the_smallest(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     q = _of_images(mu, bins, smoothing)
     if combine == "product":
         return _combined(q, combine, latent_weights)
@@ -504,7 +698,9 @@ def takes_the_smallest(mu, bins=10, smoothing=1e-3, combine="max", latent_weight
     "You normalise each latent over the images before the largest is taken, as a well-known lab does. Our rule is the plain "
     "one: max over j of w_j / Q_j(i), and one division at the end."
 )
-def normalises_each_latent(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def normalises_each_latent(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     q = _of_images(mu, bins, smoothing)
     if combine == "product":
         return _combined(q, combine, latent_weights)
@@ -513,13 +709,21 @@ def normalises_each_latent(mu, bins=10, smoothing=1e-3, combine="max", latent_we
     return p / p.sum()
 
 
-@resampling_exercise.mistake('`combine` is not used: "product" must multiply the latents\' 1 / Q instead of taking the largest.')
-def always_max(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+@resampling_exercise.mistake(
+    '`combine` is not used: "product" must multiply the latents\' 1 / Q instead of taking the largest.'
+)
+def always_max(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     return _combined(_of_images(mu, bins, smoothing), "max", latent_weights)
 
 
-@resampling_exercise.mistake("`latent_weights` is not used. With max they multiply, w_j / Q_j; with product they are exponents.")
-def ignores_latent_weights(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+@resampling_exercise.mistake(
+    "`latent_weights` is not used. With max they multiply, w_j / Q_j; with product they are exponents."
+)
+def ignores_latent_weights(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     return _combined(_of_images(mu, bins, smoothing), combine, None)
 
 
@@ -527,12 +731,18 @@ def ignores_latent_weights(mu, bins=10, smoothing=1e-3, combine="max", latent_we
     "In the product your weights are factors, which cancel when you normalise. They are exponents: Q_j^(−w_j), or w_j · log "
     "Q_j in logarithms."
 )
-def weights_as_factors(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def weights_as_factors(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     return _combined(_of_images(mu, bins, smoothing), combine, latent_weights if combine == "max" else None)
 
 
-@resampling_exercise.mistake("`bins` and `smoothing` do not reach the histograms: they are always 10 and 0.001. Hand them on.")
-def ignores_bins(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+@resampling_exercise.mistake(
+    "`bins` and `smoothing` do not reach the histograms: they are always 10 and 0.001. Hand them on."
+)
+def ignores_bins(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     return _combined(_of_images(mu, 10, 1e-3), combine, latent_weights)
 
 
@@ -540,7 +750,9 @@ def ignores_bins(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None
     "The softmax gets 1 / Q itself, so that differences become exponentials. It wants logarithms: softmax(log p) is p over "
     "its sum."
 )
-def softmax_of_the_inverse(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def softmax_of_the_inverse(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     q = _of_images(mu, bins, smoothing)
     if combine == "product":
         return _combined(q, combine, latent_weights)
@@ -552,7 +764,9 @@ def softmax_of_the_inverse(mu, bins=10, smoothing=1e-3, combine="max", latent_we
     "Right for few latents, but the product of 200 numbers overflows to infinity, and infinity over infinity is NaN. Add "
     "logarithms, and let softmax normalise."
 )
-def multiplies_without_logarithms(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def multiplies_without_logarithms(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     q = _of_images(mu, bins, smoothing)
     if combine == "max":
         return _combined(q, combine, latent_weights)
@@ -562,7 +776,9 @@ def multiplies_without_logarithms(mu, bins=10, smoothing=1e-3, combine="max", la
 
 
 @resampling_exercise.style
-def the_usual_loop(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def the_usual_loop(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     weights = np.ones(mu.shape[1]) if latent_weights is None else latent_weights.cpu().numpy()
     log_p = np.full(len(mu), -np.inf if combine == "max" else 0.0)
     for j in range(mu.shape[1]):
@@ -577,7 +793,9 @@ def the_usual_loop(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=No
 
 
 @resampling_exercise.style
-def all_latents_at_once(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def all_latents_at_once(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     low, high = mu.min(dim=0).values, mu.max(dim=0).values
     numbers = ((mu - low) / (high - low) * bins).long().clamp(max=bins - 1)
     q = F.one_hot(numbers, bins).to(mu).mean(dim=0) + smoothing  # (D, bins)
@@ -588,7 +806,9 @@ def all_latents_at_once(mu, bins=10, smoothing=1e-3, combine="max", latent_weigh
 
 
 @resampling_exercise.style
-def by_histograms_and_edges(mu, bins=10, smoothing=1e-3, combine="max", latent_weights=None) -> Tensor:
+def by_histograms_and_edges(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
     log_p: Tensor | None = None
     for j in range(mu.shape[1]):
         edges, q = latent_histogram(mu[:, j], bins, smoothing)
@@ -629,12 +849,16 @@ def _prices(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (logvar.exp() + mu.square() - 1 - logvar)
 
 
-@latent_kl_exercise.mistake("You summed over the latents: that is one value for each image. Average over dim=0: one a latent.")
+@latent_kl_exercise.mistake(
+    "You summed over the latents: that is one value for each image. Average over dim=0: one a latent."
+)
 def sums_over_latents(mu: Tensor, logvar: Tensor) -> Tensor:
     return gaussian_kl(mu, logvar)
 
 
-@latent_kl_exercise.mistake("You averaged over the latents (dim=1). Average over the images, dim=0: one value a latent, (D,).")
+@latent_kl_exercise.mistake(
+    "You averaged over the latents (dim=1). Average over the images, dim=0: one value a latent, (D,)."
+)
 def averages_over_latents(mu: Tensor, logvar: Tensor) -> Tensor:
     return _prices(mu, logvar).mean(dim=1)
 
@@ -660,7 +884,8 @@ def price_with_sigma(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 @latent_kl_exercise.mistake(
-    "You averaged mu and logvar over the images first. The KL is not linear: a latent whose means are +2 and −2 tells a lot, "
+    "You averaged mu and logvar over the images first. The KL is not linear: a latent whose means are +2 and −2 tells a "
+    "lot, "
     "though they average to 0. First the KL of each image, then the mean."
 )
 def averages_first(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -711,9 +936,13 @@ def _as_flat_as_can_be(generator: Generator) -> list[Case]:
 temper_exercise = Exercise(
     temper,
     parts=[
-        Part("value", "the largest t that leaves enough images", probes.tempering, _peaked, tolerance=(1e-2, 1e-6), weight=3),
+        Part(
+            "value", "the largest t that leaves enough images", probes.tempering, _peaked, tolerance=(1e-2, 1e-6), weight=3
+        ),
         Part("flat", "what is flat enough stays as it is", probes.tempering, _flat_enough, tolerance=(1e-2, 1e-6)),
-        Part("uniform", "effective_fraction=1 makes all alike", probes.tempering, _as_flat_as_can_be, tolerance=(1e-2, 1e-6)),
+        Part(
+            "uniform", "effective_fraction=1 makes all alike", probes.tempering, _as_flat_as_can_be, tolerance=(1e-2, 1e-6)
+        ),
     ],
     hints=[
         "p^t / Σ p^t: t = 1 is p, t = 0 draws all alike. In logarithms: softmax(t · log p). effective_sample_size is given.",
@@ -749,9 +978,7 @@ def powers_not_normalised(probabilities: Tensor, effective_fraction: float) -> T
     "You mix p with equal shares, (1 − s) p + s / N. Tempering takes a power, p^t, which keeps the order of all ratios."
 )
 def mixes_with_uniform(probabilities: Tensor, effective_fraction: float) -> Tensor:
-    return _crossing(
-        probabilities, effective_fraction * len(probabilities), lambda p, t: t * p + (1 - t) / len(p)
-    )
+    return _crossing(probabilities, effective_fraction * len(probabilities), lambda p, t: t * p + (1 - t) / len(p))
 
 
 @temper_exercise.mistake(
@@ -898,9 +1125,7 @@ def takes_the_most_probable(probabilities: Tensor, n: int, generator: Generator 
     return probabilities.argmax().repeat(n)
 
 
-@indices_exercise.mistake(
-    "You repeat every image about n · p times, in order. Draw at random, so that a batch mixes them."
-)
+@indices_exercise.mistake("You repeat every image about n · p times, in order. Draw at random, so that a batch mixes them.")
 def repeats_in_order(probabilities: Tensor, n: int, generator: Generator | None = None) -> Tensor:
     ends = (probabilities.double().cumsum(0) * n).round().long()
     return torch.searchsorted(ends, torch.arange(n), right=True).clamp(max=len(probabilities) - 1)
@@ -971,7 +1196,8 @@ def divides_by_all(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
 
 
 @recall_exercise.mistake(
-    "This is which share of the recognised faces belongs to the group. Recall asks the other way: which share of the group is "
+    "This is which share of the recognised faces belongs to the group. Recall asks the other way: which share of the "
+    "group is "
     "recognised."
 )
 def share_of_recognised(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
@@ -985,7 +1211,8 @@ def counts_misses(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
 
 
 @recall_exercise.mistake(
-    "You answer only for groups that occur. Return n_groups numbers, so that group k stands at place k: NaN for the empty ones."
+    "You answer only for groups that occur. Return n_groups numbers, so that group k stands at place k: NaN for the "
+    "empty ones."
 )
 def drops_empty(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
     recall = recall_by_group(predicted, group, n_groups)
@@ -1088,7 +1315,9 @@ def scores_squared_error(model: Any, x: Tensor) -> Tensor:
     return error + kl
 
 
-@scores_exercise.mistake("The reconstruction is averaged over the pixels, so that the code outweighs it. Sum: bernoulli_nll.")
+@scores_exercise.mistake(
+    "The reconstruction is averaged over the pixels, so that the code outweighs it. Sum: bernoulli_nll."
+)
 def averages_over_pixels(model: Any, x: Tensor) -> Tensor:
     nll, kl, _ = _scored(model, x)
     return nll / x[0].numel() + kl
@@ -1202,9 +1431,7 @@ def wrong_way_round(scores: Tensor, is_outlier: Tensor) -> float:
     return 1 - auroc(scores, is_outlier)
 
 
-@auroc_exercise.mistake(
-    "You divide by N². There are only (outliers) × (ordinary ones) duels: nobody fights his own kind."
-)
+@auroc_exercise.mistake("You divide by N². There are only (outliers) × (ordinary ones) duels: nobody fights his own kind.")
 def divides_by_all_pairs(scores: Tensor, is_outlier: Tensor) -> float:
     odd, ordinary = _duels(scores, is_outlier)
     return auroc(scores, is_outlier) * odd.numel() * ordinary.numel() / len(scores) ** 2
@@ -1241,7 +1468,7 @@ def by_the_curve(scores: Tensor, is_outlier: Tensor) -> float:
     for threshold in sorted(set(scores.tolist()), reverse=True):
         said = scores >= threshold
         points.append((said[~is_outlier].double().mean().item(), said[is_outlier].double().mean().item()))
-    return sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(points, points[1:], strict=False))
+    return sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
 
 
 # -------------------------------------------------------------------------------------------------------- questions
@@ -1252,11 +1479,13 @@ QUESTIONS = [
         right="b",
         feedback={
             "a": (
-                "The VAE's terms are switched off for non-faces, well and good. But look at what else stands in the bracket: "
+                "The VAE's terms are switched off for non-faces, well and good. But look at what else stands in the "
+                "bracket: "
                 "what does a non-face cost then?"
             ),
             "b": (
-                "Yes. A non-face then costs nothing, whatever is said of it. “Face”, always, is the cheapest answer; and since "
+                "Yes. A non-face then costs nothing, whatever is said of it. “Face”, always, is the cheapest answer; and "
+                "since "
                 "recall only looks at faces, it even looks like a triumph: 100 % in every group."
             ),
             "c": (
@@ -1270,14 +1499,14 @@ QUESTIONS = [
         "answer_product",
         right="c",
         feedback={
-            "a": (
-                "The logarithms take care of that: the numbers are right. They are only very unequal. Why?"
-            ),
+            "a": ("The logarithms take care of that: the numbers are right. They are only very unequal. Why?"),
             "b": (
-                "Smoothing limits how large one factor can get: about 1 / smoothing. How large can eight of them get together?"
+                "Smoothing limits how large one factor can get: about 1 / smoothing. How large can eight of them get "
+                "together?"
             ),
             "c": (
-                "Yes. Eight moderately rare values multiply to something extremely rare. The product knows about combinations, "
+                "Yes. Eight moderately rare values multiply to something extremely rare. The product knows about "
+                "combinations, "
                 "and a combination of eight things is nearly always unique. Tempering shrinks all the exponents at once."
             ),
         },
@@ -1288,8 +1517,10 @@ QUESTIONS = [
         right="a",
         feedback={
             "a": (
-                "Yes. With evenly toned non-faces, 'dark' says 'no face' before a single feature is looked at: 5 % of the faces "
-                "are dark, but half of the non-faces. Skew both alike and tone says nothing of the answer: less to repair, and "
+                "Yes. With evenly toned non-faces, 'dark' says 'no face' before a single feature is looked at: 5 % of "
+                "the faces "
+                "are dark, but half of the non-faces. Skew both alike and tone says nothing of the answer: less to "
+                "repair, and "
                 "less that resampling can give."
             ),
             "b": (
@@ -1297,7 +1528,8 @@ QUESTIONS = [
                 "tell about the answer in each case?"
             ),
             "c": (
-                "The test set is the same and evenly toned in both cases. Look at the training set: of a dark image, how likely "
+                "The test set is the same and evenly toned in both cases. Look at the training set: of a dark image, how "
+                "likely "
                 "is it a face?"
             ),
         },
@@ -1308,7 +1540,8 @@ QUESTIONS = [
         right="b",
         feedback={
             "a": (
-                "If dark faces were still mixed up with dark non-faces as before, the recall at a common rate of false alarms "
+                "If dark faces were still mixed up with dark non-faces as before, the recall at a common rate of false "
+                "alarms "
                 "would not move at all. It does. But is it all of the gain?"
             ),
             "b": (
@@ -1317,7 +1550,8 @@ QUESTIONS = [
                 "second number too."
             ),
             "c": (
-                "Look at the false positives of dark non-faces, and at the area under the curve of the dark: do they say that "
+                "Look at the false positives of dark non-faces, and at the area under the curve of the dark: do they say "
+                "that "
                 "nothing was paid?"
             ),
         },
@@ -1328,7 +1562,8 @@ QUESTIONS = [
         right="a",
         feedback={
             "a": (
-                "Yes. Resampling can only draw more often what its latents call rare. Look at that share first: it costs one "
+                "Yes. Resampling can only draw more often what its latents call rare. Look at that share first: it costs "
+                "one "
                 "training without resampling, and no second one."
             ),
             "b": (
@@ -1351,11 +1586,13 @@ QUESTIONS = [
                 "which part of the price is smaller?"
             ),
             "b": (
-                "The code is a few nats of a price of nearly two thousand. Whatever happens there, another part decides. Compare "
+                "The code is a few nats of a price of nearly two thousand. Whatever happens there, another part decides. "
+                "Compare "
                 "the sizes."
             ),
             "c": (
-                "Yes. The cross-entropy of a grey pixel is at least its entropy: 0.69 nats at ½, 0.50 at 0.8, next to nothing near "
+                "Yes. The cross-entropy of a grey pixel is at least its entropy: 0.69 nats at ½, 0.50 at 0.8, next to "
+                "nothing near "
                 "white or black. This floor differs from image to image by hundreds of nats. The score mixes 'unlike the "
                 "training images' with 'has many middle greys'."
             ),

@@ -128,7 +128,7 @@ def encode_all(model: DBVAE, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Encode many images in batches, without gradients: logits (N,), mu and logvar (N, 8), on the CPU."""
     with torch.no_grad():
         parts = [model.encode(batch.to(device)) for batch in images.split(500)]
-    y_logit, mu, logvar = (torch.cat(part).cpu() for part in zip(*parts))
+    y_logit, mu, logvar = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     return y_logit, mu, logvar
 
 
@@ -510,7 +510,7 @@ def show_draw(p: Tensor, title: str) -> None:
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
     for ax, shares, name in ((axes[0], before, "as collected"), (axes[1], after, title)):
         bars = ax.bar(range(10), shares, color=plots.COLOURS[0])
-        for one, share in zip(bars, dark.nan_to_num(0.0).tolist()):
+        for one, share in zip(bars, dark.nan_to_num(0.0).tolist(), strict=True):
             one.set_hatch("//" if share > 0.5 else "")
             one.set_facecolor(plots.COLOURS[1] if share > 0.5 else plots.COLOURS[0])
         ax.set(title=name, xlabel=f"bin of z{by_tone + 1}")
@@ -725,7 +725,7 @@ ax.legend(frameon=False)
 plots.show(fig, alt="Recall of the worst group for eight ways of training, with intervals.")
 gains = [
     ours - base
-    for ours, base in zip(column("max, weighted by KL", COLUMNS["worst group"]), column("no resampling", COLUMNS["worst group"]))
+    for ours, base in zip(*(column(arm, COLUMNS["worst group"]) for arm in ("max, weighted by KL", "no resampling")), strict=True)
 ]
 gain, gain_half = with_interval(gains)
 print(f"gain of KL-weighted max over no resampling, run by run: {gain:+.3f} ± {gain_half:.3f}")
@@ -748,8 +748,8 @@ The budget is part of the result: 600 steps. Rare faces are seen rarely *per ste
 # %%
 print(f"{'recall of':>26}   no resampling   weighted by KL   difference")
 for k, name in enumerate(GROUPS):
-    base, ours = (column(arm, lambda row: row["recall"][k]) for arm in ("no resampling", "max, weighted by KL"))
-    change, half = with_interval([after - before for before, after in zip(base, ours)])
+    base, ours = (column(arm, lambda row, k=k: row["recall"][k]) for arm in ("no resampling", "max, weighted by KL"))
+    change, half = with_interval([after - before for before, after in zip(base, ours, strict=True)])
     print(f"{name:>26} {sum(base) / 5:15.3f} {sum(ours) / 5:16.3f}   {change:+.3f} ± {half:.3f}")
 
 # %% [markdown]
@@ -895,7 +895,7 @@ for says in ("busy grounds", "turned heads"):
     names = [f"{says}, no resampling", f"{says}, weighted by KL"]
     recall = [column(name, lambda row: row["recall"][1]) for name in names]
     share = with_interval(column(names[1], lambda row: row["drawn_rare"]))[0]
-    change, half = with_interval([after - base for base, after in zip(*recall)])
+    change, half = with_interval([after - base for base, after in zip(*recall, strict=True)])
     print(f"{says}: recall {sum(recall[0]) / 5:.2f} without; {change:+.3f} ± {half:.3f} with, at a share of {share:.2f}")
 
 # %% [markdown]
