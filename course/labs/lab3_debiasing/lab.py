@@ -932,7 +932,7 @@ else:
 
 # %% [markdown]
 r"""
-When we measured it, the detector of drawings recognised one real face in five: what it has learned about drawings says little about photographs. Trained on 140 real
+When we measured it, detectors of drawings recognised a fifth to a third of the real faces: what they have learned about drawings says little about photographs. Trained on 140 real
 crops, it was right for 0.95 to 1.00 of the 60 others in five splits, **with resampling exactly as without**. And whom does it fail? Nobody can say: the crops come
 without groups, and 30 test faces are far too few to be cut into any. That is what real data is like, and why audits such as the Pilot Parliaments Benchmark are work.
 
