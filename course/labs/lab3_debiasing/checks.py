@@ -110,7 +110,7 @@ def _terms(y_logit: Tensor, y: Tensor, x_hat: Tensor, x: Tensor, mu: Tensor, log
 
 @loss_exercise.mistake(
     "Your indicator multiplies the classification as well, so non-faces cost nothing and the network may call everything a "
-    "face. 1[y = 1] belongs to the VAE's two terms alone: classification + is_face · (…)."
+    "face. The indicator belongs to the VAE's two terms alone: classification + is_face · (…)."
 )
 def indicator_on_classification(
     y_logit: Tensor,
@@ -127,7 +127,7 @@ def indicator_on_classification(
 
 
 @loss_exercise.mistake(
-    "The indicator is missing: your network must describe non-faces too. Multiply the VAE's two terms by 1[y = 1]."
+    "The indicator is missing: your network must describe non-faces too. Multiply the VAE's two terms by the indicator of a face."
 )
 def no_indicator(
     y_logit: Tensor,
@@ -1493,7 +1493,7 @@ QUESTIONS = [
                 "learn that never hears of a wrong “face”?"
             ),
         },
-        hints=["Put y = 0 into 1[y = 1] · (L_y + L_VAE). What does the network pay for calling this image a face?"],
+        hints=["Put y = 0 into indicator · (L_y + L_VAE). What does the network pay for calling this image a face?"],
     ),
     Question(
         "answer_product",

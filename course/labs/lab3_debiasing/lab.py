@@ -285,10 +285,6 @@ r"""
 You should read 2.0 (a latent that says +2 or −2), 0.0 (one that is always the prior), and 0.568 (one that is sure, but always says the same).
 """
 
-# %%
-Weigh = Callable[[Tensor, Tensor], Tensor]  # mu, logvar -> the probability of each face
-
-
 # %% [markdown]
 r"""
 The training loop takes a function `weigh` that turns the codes of all faces into probabilities; every hundred steps it is asked again. For now
@@ -309,6 +305,9 @@ print("how often each of four images came:", [round(share, 1) for share in (draw
 
 
 # %%
+Weigh = Callable[[Tensor, Tensor], Tensor]  # mu, logvar -> the probability of each face
+
+
 def train_detector(
     faces: Tensor, others: Tensor, weigh: Weigh | None = None, describe: bool = True, n: int = 600, seed: int = 0
 ) -> tuple[DBVAE, Tensor]:
@@ -742,7 +741,7 @@ Read it from the top.
 - **On balance it costs nothing.** Balanced accuracy, over all groups and the non-faces, rises by more than 0.07, though only a fifth of the faces is drawn
   in effect. The next cell says what each group gains or loses.
 
-The budget is part of the result: 600 steps. Rare faces are seen rarely *per step*; train ten times as long, and expect the difference to shrink.
+The budget is part of the result: 600 steps. Rare faces are seen rarely *per step*; train much longer, and expect the difference to shrink (this was not measured here).
 """
 
 # %%
@@ -816,7 +815,8 @@ show_table(["no resampling", "max, weighted by KL", "skewed non-faces, no resamp
 # %% [markdown]
 r"""
 Now the worst group is found at 0.72 **without** any resampling, and resampling adds nothing that five runs could show. As few dark faces as before! What had
-hurt was not that they are few alone, but that tone told something about the answer.
+hurt was not that they are few alone, but that tone told something about the answer. (It is not free: of dark non-faces the detector has now seen few as well,
+and takes more of them for faces. Compare the last column.)
 
 So before you resample faces, look at the other class. The cheapest repair may be there.
 
