@@ -127,7 +127,7 @@ def indicator_on_classification(
 
 
 @loss_exercise.mistake(
-    "The indicator is missing: your network must describe non-faces too. Multiply the VAE's two terms by the indicator of a face."
+    "The indicator is missing: your network describes non-faces too. Multiply the VAE's two terms by it."
 )
 def no_indicator(
     y_logit: Tensor,
