@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from course.data.faces import NON_FACES, sample_faces
 from course.data.glyphs import sample_glyphs
 from course.data.sprites import sample_blobs, sample_sprites
 
@@ -17,6 +18,9 @@ CASES: dict[str, tuple[Callable[[int], object], int]] = {  # name -> how to draw
     "sprites 32 x 32": (lambda n: sample_sprites(n, size=32), 4096),
     "sprites 64 x 64": (lambda n: sample_sprites(n, size=64), 1024),
     "blobs 32 x 32": (lambda n: sample_blobs(n, size=32), 4096),
+    "faces 32 x 32": (lambda n: sample_faces(n, size=32), 4096),
+    "faces 64 x 64": (lambda n: sample_faces(n, size=64), 1024),
+    "non-faces 32 x 32": (lambda n: sample_faces(n, size=32, kinds=NON_FACES), 4096),
     "glyphs 28 x 28": (lambda n: sample_glyphs(n, size=28), 4096),
 }
 

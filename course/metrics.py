@@ -52,3 +52,23 @@ def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> fl
         gaps.append((first - second) / h.item())
     return sum(gaps) / len(gaps)
     ### END SOLUTION
+
+
+def auroc(scores: Tensor, is_outlier: Tensor) -> float:
+    """Compute the area under the ROC curve: how often an outlier scores above an ordinary example, ties counted half.
+
+    scores: (N,), larger for odder examples. is_outlier: (N,) bool. Returns 1 for a perfect score, 0.5 for a useless one.
+    Raises ValueError if the shapes differ or one of the two kinds is missing. Source: Hanley & McNeil (1982).
+    """
+    if scores.shape != is_outlier.shape or scores.ndim != 1:
+        raise ValueError(f"scores {tuple(scores.shape)} and is_outlier {tuple(is_outlier.shape)} must both be (N,)")
+    if not 0 < int(is_outlier.sum()) < len(scores):
+        raise ValueError("is_outlier must have at least one outlier and one ordinary example")
+    ### BEGIN SOLUTION
+    ordinary = scores[~is_outlier].sort().values
+    odd = scores[is_outlier]
+    below = torch.searchsorted(ordinary, odd)  # how many ordinary scores are smaller
+    not_above = torch.searchsorted(ordinary, odd, right=True)  # ... and how many smaller or equal
+    wins = (below + not_above).double().sum() / 2
+    return (wins / (len(odd) * len(ordinary))).item()
+    ### END SOLUTION

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import mutual_info_score
+from sklearn.metrics import mutual_info_score, roc_auc_score
 
-from course.metrics import entropy, equal_width_bins, mutual_information_gap
+from course.metrics import auroc, entropy, equal_width_bins, mutual_information_gap
 
 
 def gap_by_scikit_learn(codes: np.ndarray, factors: np.ndarray, bins: int) -> float:
@@ -68,3 +68,19 @@ def test_entropy_of_fair_dice():
 def test_shapes_that_do_not_fit_are_refused(codes, factors):
     with pytest.raises(ValueError, match="must be"):
         mutual_information_gap(torch.zeros(codes), torch.zeros(factors))
+
+
+@given(st.integers(2, 60), st.integers(1, 8), st.integers(0, 1000))
+@settings(deadline=None)
+def test_auroc_is_scikit_learns_with_ties(n: int, values: int, seed: int) -> None:
+    g = torch.Generator().manual_seed(seed)
+    scores, odd = torch.randint(0, values, (n,), generator=g).float(), torch.rand(n, generator=g) < 0.4
+    odd[0], odd[1] = True, False
+    assert auroc(scores, odd) == pytest.approx(roc_auc_score(odd.numpy(), scores.numpy()))
+
+
+def test_auroc_needs_both_kinds_and_one_shape() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        auroc(torch.zeros(3), torch.zeros(3, dtype=torch.bool))
+    with pytest.raises(ValueError, match=r"\(N,\)"):
+        auroc(torch.zeros(3, 1), torch.zeros(3, dtype=torch.bool))

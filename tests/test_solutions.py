@@ -42,6 +42,17 @@ WRONG = {
         "traverse": ("codes[:, dim] = values", "codes[:, dim] += values"),
         "mutual_information_gap": ("(first - second)", "first"),
     },
+    "lab3_debiasing": {
+        "recall_by_group": ("found.float() / torch.bincount(group, minlength=n_groups)", "found.float() / len(group)"),
+        "dbvae_loss": ("(classification + is_face * description)", "(is_face * (classification + description))"),
+        "latent_kl": (".mean(dim=0)", ".sum(dim=0)"),
+        "resampled_indices": ("probabilities.to(device), n", "1 - probabilities.to(device), n"),
+        "latent_histogram": ("/ len(mu_column) + smoothing", "/ len(mu_column)"),
+        "resampling_probabilities": ("weight.log() - log_q", "weight.log() + log_q"),
+        "temper": ("softmax(t * log_p", "softmax(0.5 * log_p"),
+        "outlier_scores": ("+ gaussian_kl(mu, logvar)", "- gaussian_kl(mu, logvar)"),
+        "auroc": ("(below + not_above)", "(below + below)"),
+    },
 }
 CHANGES = [
     pytest.param(lab, name, *change, id=f"{lab}-{name}")

@@ -1,0 +1,2 @@
+# start: empty
+# Nothing in it at all.
