@@ -53,7 +53,7 @@ def stages(full: bool) -> list[Stage]:
         Stage("verify", tool("course", "verify"), units),
         Stage("unit tests", pytest("-n2", "-q", "-m", all_here, "--ignore=tests/attacks"), units),
         Stage("attacks", pytest("-n2", "-q", "tests/attacks"), units),
-        Stage("solutions", pytest(*nbval, "solutions"), reduced),
+        Stage("solutions", pytest("-n2", "--dist=loadfile", *nbval, "solutions"), reduced),
         Stage("browser", pytest("-m", "browser"), missing=no_chromium),
         Stage("colab", pytest("-m", "colab", "tests/colab"), missing=too_old, prepare=colab_environment),
     ]

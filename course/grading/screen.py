@@ -68,7 +68,7 @@ def _mistakes_table(summary: ClassSummary) -> Table:
     table.add_column("exercise", no_wrap=True)
     table.add_column("what they are told", max_width=80)
     for number, exercise, sentence in _mistakes(summary):
-        table.add_row(str(number), exercise, sentence.replace("`", ""))
+        table.add_row(str(number), exercise, _plain(sentence.replace("`", "")))
     return table
 
 

@@ -269,6 +269,12 @@ def test_a_python_that_does_not_start_still_gives_a_result(container: Path) -> N
     assert "tell your instructor" in content["output"]
 
 
+def lives(pid: int) -> bool:
+    """Whether a process is there and not just waiting to be noticed as dead."""
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 def test_a_grader_that_hangs_is_ended_with_all_it_started(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hand_in(container, {"a.ipynb": MINE})
     fake = container.parent / "bin" / "course"
@@ -283,8 +289,9 @@ def test_a_grader_that_hangs_is_ended_with_all_it_started(container: Path, monke
     content = json.loads((container / "results/results.json").read_text())
     assert content["score"] == 0
     assert "longer than 2 seconds" in content["output"]
-    state = Path(f"/proc/{pid.read_text().strip()}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    while lives(int(pid.read_text())):  # killed, but a busy machine takes its time
+        assert time.monotonic() - started < 60
+        time.sleep(0.05)
 
 
 def test_files_in_the_submission_are_not_imported(container: Path) -> None:

@@ -1,0 +1,1 @@
+"""Lab 0: generative modelling: densities, samples, and latent variables."""
