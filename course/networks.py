@@ -1,8 +1,12 @@
-"""Small encoders and decoders that the labs share. Each is a plain nn.Sequential, so that print(network) shows all of it."""
+"""Networks that the labs share: small encoders and decoders, and the generators and discriminators of image translation.
 
+Most are a plain nn.Sequential, so that print(network) shows all of it.
+"""
+
+from collections.abc import Callable
 from math import prod
 
-from torch import nn
+from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
 
@@ -73,3 +77,118 @@ def _require_multiple_of_8(shape: ImageShape) -> None:
     _, height, width = shape
     if height % 8 or width % 8:
         raise ValueError(f"the image shape {shape} must have height and width that are multiples of 8; pad or resize it")
+
+
+def patch_discriminator(
+    in_channels: int, width: int = 64, layers: int = 3, norm: type[nn.Module] = nn.InstanceNorm2d
+) -> nn.Sequential:
+    """Judge each patch of an image by itself: (B, in_channels, H, W) -> scores (B, 1, h, w).
+
+    With three layers of stride 2 a score sees 70 x 70 pixels, with two 34 x 34. norm: nn.InstanceNorm2d (CycleGAN) or
+    nn.BatchNorm2d (pix2pix). Source: Isola et al. (2017), section 6.1.2.
+    """
+    bias = norm is not nn.BatchNorm2d  # which has a bias of its own
+    found: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+    channels = width
+    for layer in range(1, layers + 1):
+        wider = width * min(2**layer, 8)
+        stride = 2 if layer < layers else 1
+        found += [nn.Conv2d(channels, wider, 4, stride=stride, padding=1, bias=bias), norm(wider), nn.LeakyReLU(0.2)]
+        channels = wider
+    return nn.Sequential(*found, nn.Conv2d(channels, 1, 4, padding=1))
+
+
+class ResNetBlock(nn.Module):
+    """Add a correction to an image of features: x + two 3 x 3 convolutions of it (He et al., 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.correction = nn.Sequential(
+            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels), nn.ReLU(),
+            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, channels, H, W) to the same shape."""
+        return x + self.correction(x)
+
+
+def resnet_generator(in_channels: int, out_channels: int, width: int = 64, blocks: int = 9) -> nn.Sequential:
+    """Translate images (B, in_channels, H, W) to (B, out_channels, H, W) in [-1, 1]; H and W are multiples of 4.
+
+    Shrinks twice, passes `blocks` ResNet blocks, enlarges twice. Source: Zhu et al. (2017), section 7.2; 9 blocks for
+    256 pixels, 6 for 128.
+    """
+    shrink = [
+        layer
+        for channels in (width, 2 * width)
+        for layer in (nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.InstanceNorm2d(2 * channels), nn.ReLU())
+    ]
+    enlarge = [
+        layer
+        for channels in (4 * width, 2 * width)
+        for layer in (
+            nn.ConvTranspose2d(channels, channels // 2, 3, stride=2, padding=1, output_padding=1),
+            nn.InstanceNorm2d(channels // 2),
+            nn.ReLU(),
+        )
+    ]
+    return nn.Sequential(
+        nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7), nn.InstanceNorm2d(width), nn.ReLU(),
+        *shrink,
+        *(ResNetBlock(4 * width) for _ in range(blocks)),
+        *enlarge,
+        nn.ReflectionPad2d(3), nn.Conv2d(width, out_channels, 7), nn.Tanh(),
+    )  # fmt: skip
+
+
+def small_translator(in_channels: int, out_channels: int, width: int = 16, blocks: int = 3) -> nn.Sequential:
+    """Translate small images (B, in_channels, H, W) to (B, out_channels, H, W) in [-1, 1]; H and W are even.
+
+    The idea of resnet_generator at a size for 32 pixels and a CPU: it shrinks once, and enlarges by PixelShuffle.
+    """
+    return nn.Sequential(
+        nn.ReflectionPad2d(2), nn.Conv2d(in_channels, width, 5), nn.InstanceNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.InstanceNorm2d(2 * width), nn.ReLU(),
+        *(ResNetBlock(2 * width) for _ in range(blocks)),
+        nn.Conv2d(2 * width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.InstanceNorm2d(width), nn.ReLU(),
+        nn.ReflectionPad2d(2), nn.Conv2d(width, out_channels, 5), nn.Tanh(),
+    )  # fmt: skip
+
+
+class UNet(nn.Module):
+    """Translate images (B, in_channels, H, W) to (B, out_channels, H, W) in [-1, 1], with skips from each size to itself.
+
+    block: the class of one level, such as translation.UNetBlock(outer, inner, below, dropout). downs: how often the image is
+    halved, so H and W are multiples of 2**downs; 8 for 256 pixels. Source: Isola et al. (2017), section 6.1.1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        block: Callable[..., nn.Module],
+        width: int = 64,
+        downs: int = 8,
+        dropout: float = 0.0,
+    ) -> None:
+        """Build it. Raises ValueError for fewer than 2 downs."""
+        super().__init__()
+        if downs < 2:
+            raise ValueError(f"downs is {downs}, and must be at least 2")
+        channels = [width * min(2**level, 8) for level in range(downs)]
+        level: nn.Module | None = None
+        for number in range(downs - 1, 0, -1):  # from the bottom up
+            has_dropout = channels[number - 1] == channels[number] and level is not None
+            level = block(channels[number - 1], channels[number], level, dropout if has_dropout else 0.0)
+        self.shrink = nn.Conv2d(in_channels, width, 4, stride=2, padding=1, bias=False)
+        self.levels = level
+        self.enlarge = nn.Sequential(
+            nn.ReLU(), nn.ConvTranspose2d(2 * width, out_channels, 4, stride=2, padding=1), nn.Tanh()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Translate images."""
+        assert self.levels is not None
+        images: Tensor = self.enlarge(self.levels(self.shrink(x)))
+        return images
