@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
-
-import nbformat
-from nbformat import NotebookNode
 
 from course.checks.exercise import Lab, Tolerance
 from course.grading.result import Figure, Run
 from course.grading.sandbox import Died, Limits, Sandbox, SandboxError, failure_of
 from course.labs.budget import reduced
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode  # takes a second to import beside JupyterLab: only whole notebooks pay for it
 
 MARK = "# NBVAL_CHECK_OUTPUT"
 NUMBER = re.compile(r"[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -43,7 +44,7 @@ class Whole:
     limits: Limits
 
 
-def read_expected(solution: NotebookNode) -> Expected:
+def read_expected(solution: "NotebookNode") -> Expected:
     """Read what an executed solution notebook printed."""
     marked, bars, heading = {}, {}, ""
     for cell in solution.cells:
@@ -58,7 +59,7 @@ def read_expected(solution: NotebookNode) -> Expected:
     return Expected(marked, bars)
 
 
-def printed_by(cell: NotebookNode) -> str:
+def printed_by(cell: "NotebookNode") -> str:
     """Return what an executed cell wrote to its standard output."""
     streams = [output for output in cell.get("outputs", ()) if output.output_type == "stream"]
     return "".join(output.text for output in streams if output.name == "stdout")
@@ -111,8 +112,10 @@ def agrees(wanted: str, got: str, tolerance: Tolerance) -> bool:
     return all(abs(one - other) <= absolute + relative * abs(one) for one, other in zip(ours, theirs, strict=True))
 
 
-def graft(notebook: NotebookNode, solution: NotebookNode) -> NotebookNode:
+def graft(notebook: "NotebookNode", solution: "NotebookNode") -> "NotebookNode":
     """Return a copy of a notebook whose only outputs are those of the solution's marked cells, for nbval to compare."""
+    import nbformat
+
     outputs = {_gist(cell.source): cell.outputs for cell in solution.cells if cell.cell_type == "code"}
     copy = nbformat.from_dict(notebook)
     for cell in copy.cells:
@@ -132,11 +135,13 @@ class Remark:
     problem: str
 
 
-def run_here(path: Path, solution: NotebookNode, on_cell: Callable[[], None]) -> list[Remark]:
+def run_here(path: Path, solution: "NotebookNode", on_cell: Callable[[], None]) -> list[Remark]:
     """Run a notebook with this Python, unconfined, and let nbval compare the marked cells; return what is wrong.
 
     Raises OSError or ValueError if the notebook cannot be read, RuntimeError if nbval cannot run.
     """
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     headings = _headings(notebook)
     there = {_gist(cell.source) for cell in notebook.cells if cell.cell_type == "code"}
@@ -187,7 +192,7 @@ def _in_words(failure: str) -> str:
     return (errors or said or ["it fails"])[-1][:300]
 
 
-def _headings(notebook: NotebookNode) -> list[str]:
+def _headings(notebook: "NotebookNode") -> list[str]:
     """List the heading above each code cell."""
     headings, above = [], ""
     for cell in notebook.cells:
@@ -198,8 +203,10 @@ def _headings(notebook: NotebookNode) -> list[str]:
     return headings
 
 
-def read_solution(folder: Path, lab: str) -> NotebookNode:
+def read_solution(folder: Path, lab: str) -> "NotebookNode":
     """Read a lab's executed solution. Raises OSError or ValueError."""
+    import nbformat
+
     return nbformat.read(folder / f"{lab}.ipynb", as_version=4)
 
 
