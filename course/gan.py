@@ -56,10 +56,10 @@ def generator_loss_nonsaturating(fake_logits: Tensor) -> Tensor:
 def discriminator_step(G: nn.Module, D: nn.Module, x_real: Tensor, z: Tensor, optimizer: torch.optim.Optimizer) -> float:
     """Update D once, on a batch of reals and on the fakes that G makes of z, and report what it paid before the update.
 
-    x_real: (B, ...). z: (B', Z); B and B' may differ. optimizer: D's. Returns discriminator_loss as a float. D sees the reals
-    first, then the fakes, in a pass of its own each: batch norm must not mix them. Both networks work in the mode that they are
-    in. G's weights and mode stay as they were, and no gradient reaches it. Gradients that lay on D before the call do not
-    matter.
+    x_real: (B, ...). z: (B', Z); B and B' may differ. optimizer: D's. Returns discriminator_loss as a float. D sees the
+    reals first, then the fakes, in a pass of its own each: batch norm must not mix them. Both networks work in the mode that
+    they are in. G's weights and mode stay as they were, and no gradient reaches it. Gradients that lay on D before the call
+    do not matter.
     """
     with torch.no_grad():  # the fakes are mere data for D
         x_fake = G(z)
@@ -87,8 +87,8 @@ def generator_step(G: nn.Module, D: nn.Module, z: Tensor, optimizer: torch.optim
 def r1_penalty(D: nn.Module, x_real: Tensor) -> Tensor:
     """Compute how steep D is at the reals: the squared norm of the gradient of its logit, averaged over the reals.
 
-    x_real: (B, ...), left as it was. Returns a scalar that can be differentiated again, to lower it; the caller multiplies it
-    by gamma / 2. Source: Mescheder et al. (2018), equation 9.
+    x_real: (B, ...), left as it was. Returns a scalar that can be differentiated again, to lower it; the caller multiplies
+    it by gamma / 2. Source: Mescheder et al. (2018), equation 9.
     """
     x = x_real.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)  # the sum: each logit knows its own image alone
@@ -136,8 +136,8 @@ def append_labels(z: Tensor, labels: Tensor, n_classes: int) -> Tensor:
 def append_label_maps(x: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     """Join a class to each image, so that D can ask whether the two belong together.
 
-    x: (B, C, H, W). labels: (B,) int64 in 0 ... n_classes − 1. Returns (B, C + n_classes, H, W): the image's channels, then for
-    each class a map that is 1 everywhere or 0 everywhere. Raises ValueError if the shapes do not fit.
+    x: (B, C, H, W). labels: (B,) int64 in 0 ... n_classes − 1. Returns (B, C + n_classes, H, W): the image's channels, then
+    for each class a map that is 1 everywhere or 0 everywhere. Raises ValueError if the shapes do not fit.
     Source: Mirza & Osindero (2014), with the label spread over the image as Perarnau et al. (2016) do.
     """
     if x.ndim != 4 or labels.shape != x.shape[:1]:

@@ -1,6 +1,5 @@
 """How lab 4 judges: for each exercise its cases and parts, the mistakes that people make, other right ways, hints."""
 
-
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -77,16 +76,16 @@ def leaves_nan(p_data: Tensor, p_model: Tensor) -> Tensor:
 
 
 @optimal_exercise.mistake(
-    "A tiny number added below the line avoids the NaN, but says 0 where both densities are 0: that is certainty that all is "
-    "fake. Without any evidence it must be 1/2."
+    "A tiny number added below the line avoids the NaN, but says 0 where both densities are 0: that is certainty that all "
+    "is fake. Without any evidence it must be 1/2."
 )
 def adds_tiny_below(p_data: Tensor, p_model: Tensor) -> Tensor:
     return p_data / (p_data + p_model + 1e-8)
 
 
 @optimal_exercise.mistake(
-    "You normalised over all places: softmax and division by .sum() compare places with each other. Compare the two densities "
-    "at one place."
+    "You normalised over all places: softmax and division by .sum() compare places with each other. Compare the two "
+    "densities at one place."
 )
 def normalises_over_places(p_data: Tensor, p_model: Tensor) -> Tensor:
     return p_data / (p_data + p_model).sum()
@@ -178,8 +177,8 @@ def averages_the_halves(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 @discriminator_loss_exercise.mistake(
-    "You put reals and fakes into one heap and averaged over it. Each half has a mean of its own; then add the two. In a heap "
-    "the larger batch weighs more."
+    "You put reals and fakes into one heap and averaged over it. Each half has a mean of its own; then add the two. In a "
+    "heap the larger batch weighs more."
 )
 def averages_the_heap(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return torch.cat([F.softplus(-real_logits), F.softplus(fake_logits)]).mean()
@@ -387,7 +386,8 @@ def nonsaturating_sigmoid_then_log(fake_logits: Tensor) -> Tensor:
 
 
 @nonsaturating_exercise.mistake(
-    "Right for small logits, but log(D + tiny) saturates after all: where D is sure, no gradient is left. Use F.softplus(−l)."
+    "Right for small logits, but log(D + tiny) saturates after all: where D is sure, no gradient is left. Use "
+    "F.softplus(−l)."
 )
 def nonsaturating_log_plus_tiny(fake_logits: Tensor) -> Tensor:
     return -torch.log(torch.sigmoid(fake_logits) + 1e-8).mean()
@@ -503,8 +503,8 @@ def forgets_to_detach(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Opti
 
 
 @discriminator_step_exercise.mistake(
-    "The gradients of the step before are still there and add up. Call optimizer.zero_grad() before loss.backward(): on D lie "
-    "also those that G's step sent through it."
+    "The gradients of the step before are still there and add up. Call optimizer.zero_grad() before loss.backward(): on D "
+    "lie also those that G's step sent through it."
 )
 def never_clears_gradients(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
     loss = discriminator_loss(D(x_real), D(G(z).detach()))
@@ -514,8 +514,8 @@ def never_clears_gradients(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer:
 
 
 @discriminator_step_exercise.mistake(
-    "You clear the gradients only after the step. Between two steps of D the step of G sends gradients through D, and they are "
-    "added. Call optimizer.zero_grad() before loss.backward()."
+    "You clear the gradients only after the step. Between two steps of D the step of G sends gradients through D, and "
+    "they are added. Call optimizer.zero_grad() before loss.backward()."
 )
 def clears_gradients_afterwards(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
     loss = never_clears_gradients(G, D, x_real, z, optimizer)
@@ -722,8 +722,8 @@ def helps_d(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
 
 
 @generator_step_exercise.mistake(
-    "G does not move. No gradient reaches it if the fakes are detached, or made under no_grad: that belongs to D's step. Or is "
-    "optimizer.step() missing?"
+    "G does not move. No gradient reaches it if the fakes are detached, or made under no_grad: that belongs to D's step. "
+    "Or is optimizer.step() missing?"
 )
 def detaches_the_fakes(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
     return _step_with(generator_loss_nonsaturating(D(G(z).detach())), optimizer)
@@ -741,7 +741,8 @@ def g_never_clears_gradients(G: Net, D: Net, z: Tensor, optimizer: Optimizer) ->
 
 
 @generator_step_exercise.mistake(
-    "D's parameters stay frozen (requires_grad is False), so D can never learn again. Freeze it if you like, but thaw it after."
+    "D's parameters stay frozen (requires_grad is False), so D can never learn again. Freeze it if you like, but thaw it "
+    "after."
 )
 def leaves_d_frozen(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
     D.requires_grad_(False)
@@ -887,8 +888,8 @@ def gradient_of_the_probability(D: Net, x_real: Tensor) -> Tensor:
 
 
 @r1_exercise.mistake(
-    "You took the gradient of the batch's mean logit: each real's gradient is divided by the batch size. Use the sum, in which "
-    "every logit counts once."
+    "You took the gradient of the batch's mean logit: each real's gradient is divided by the batch size. Use the sum, in "
+    "which every logit counts once."
 )
 def gradient_of_the_mean(D: Net, x_real: Tensor) -> Tensor:
     x = x_real.detach().requires_grad_()
@@ -968,7 +969,8 @@ interpolate_exercise = Exercise(
     ],
     hints=[
         "torch.linspace(0, 1, steps)[:, None] is a column of numbers t; (1 − t) · z0 + t · z1 broadcasts to (steps, D).",
-        "spherical: ω = acos of the product of the *normalised* ends. The weights: sin((1 − t) ω) / sin ω and sin(t ω) / sin ω.",
+        "spherical: ω = acos of the product of the *normalised* ends. The weights: sin((1 − t) ω) / sin ω and sin(t ω) / "
+        "sin ω.",
         "Those weights go on z0 and z1 as they came. Where sin ω is nearly 0, take the straight line's weights instead.",
     ],
 )  # fmt: skip
@@ -1298,7 +1300,8 @@ frechet_exercise = Exercise(
              tolerance=(1e-4, 1e-4)),
     ],
     hints=[
-        "Three traces and a squared norm. The hard one is Tr (Σ₁ Σ₂)^½: the sum of the square roots of the eigenvalues of Σ₁ Σ₂.",
+        "Three traces and a squared norm. The hard one is Tr (Σ₁ Σ₂)^½: the sum of the square roots of the eigenvalues of "
+        "Σ₁ Σ₂.",
         "Σ₁ Σ₂ is not symmetric, but Σ₁^½ Σ₂ Σ₁^½ is, and has the same eigenvalues: torch.linalg.eigh gives Σ₁^½, then "
         "torch.linalg.eigvalsh the rest.",
         "Rounding makes eigenvalues of 0 a little negative: .clamp(min=0) before every square root. Work in .double().",
@@ -1372,8 +1375,8 @@ def product_of_roots(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> fl
 
 
 @frechet_exercise.mistake(
-    "Right for round clouds, but a covariance that is flat in some direction breaks it: Cholesky and inverses need full rank. "
-    "Use eigenvalues, clamped at 0."
+    "Right for round clouds, but a covariance that is flat in some direction breaks it: Cholesky and inverses need full "
+    "rank. Use eigenvalues, clamped at 0."
 )
 def needs_full_rank(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
     factor = torch.linalg.cholesky(cov2.double() - 1e-9 * torch.eye(len(mu1), dtype=torch.float64))
@@ -1414,7 +1417,102 @@ def in_numpy(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
 
 
 # -------------------------------------------------------------------------------------------------------- questions
-QUESTIONS: list[Question] = []
+QUESTIONS = [
+    Question(
+        "answer_convention",
+        right="b",
+        feedback={
+            "a": (
+                "Read D on the slides as the probability of *fake*, and the two terms reward exactly what ours reward. A "
+                "formula is only wrong if its letters mean what you think they mean."
+            ),
+            "b": (
+                "Yes. Put 1 − D for D: log(1 − D(G(z))) + log D(x), to be maximised; with the sign turned, our loss. Before "
+                "you copy a loss, look which way D points. Here: high is real."
+            ),
+            "c": (
+                "Turning the sign alone gives −log D(G(z)) − log(1 − D(x)): with our D that rewards calling fakes real. "
+                "Something else must be turned as well. What does D stand for?"
+            ),
+        },
+        hints=["Take a perfect detective. Which D(x) and D(G(z)) make the slide's sum largest?"],
+    ),
+    Question(
+        "answer_misprint",
+        right="c",
+        feedback={
+            "a": ("What does −log(1 + D) do as D grows for a fake? Put in D = 0, then D = 1. Is D paid for being right?"),
+            "b": "It has one: the derivative of −log(1 + D) is −1 / (1 + D), never 0. Which way does it push D?",
+            "c": (
+                "Yes. −log(1 + D) falls from 0 to −0.69 as D goes from 0 to 1, so D is rewarded for calling fakes real, and "
+                "the reals' term wants the same. One sign, and there is no game left."
+            ),
+        },
+        hints=["Compare the second term at D(G(z)) = 0 and at D(G(z)) = 1. Which one is lower?"],
+    ),
+    Question(
+        "answer_adam",
+        right="b",
+        feedback={
+            "a": "Both optimizers get the very same gradient, from the same backward pass. What do they do with its size?",
+            "b": (
+                "Yes. Adam's step is the gradient divided by the root of its recent mean square: its length cancels. What "
+                "is left of saturation is noise and rounding, which cancel not."
+            ),
+            "c": "D uses Adam in all four rows of the table. Only G's optimizer was changed.",
+        },
+        hints=["Multiply a loss by 0.001. What happens to a step of gradient descent? To one of Adam?"],
+    ),
+    Question(
+        "answer_collapse",
+        right="c",
+        feedback={
+            "a": (
+                "The R1 runs use the same momentum, and find the modes. And is there a row in the table that you expect to "
+                "prove it, before you have seen it?"
+            ),
+            "b": "R1 helps here, but that says nothing of what else helps. Print the result and look.",
+            "c": (
+                "Yes. Whether a plain GAN collapses depends on the optimizer, its momentum, its rate, the batch, the "
+                "networks. Whoever reports that a trick cures collapse should show what else would have."
+            ),
+        },
+        hints=["Momentum carries G on when D has turned round already. Does less of it make the chase wilder, or calmer?"],
+    ),
+    Question(
+        "answer_spherical",
+        right="a",
+        feedback={
+            "a": (
+                "Yes. The middle of two independent draws is shorter by √2, and in 64 dimensions no draw is ever that "
+                "short. G was never asked what to draw there. On two dimensions, short draws are common: there it hardly "
+                "matters."
+            ),
+            "b": "Both walks end exactly at z0 and z1. Look at what lies between them: how long are those vectors?",
+            "c": (
+                "The noise of all our generators is normal: each number is drawn by itself. In many dimensions such vectors "
+                "have nearly one length, though nobody asked for a sphere. So what is wrong with the middle?"
+            ),
+        },
+        hints=["Look at the picture of lengths. In which dimension does the straight walk leave the grey band?"],
+    ),
+    Question(
+        "answer_frechet",
+        right="b",
+        feedback={
+            "a": (
+                "The formula is right, and 0 is the right answer to the question that it asks. Which two properties of a "
+                "cloud enter it?"
+            ),
+            "b": (
+                "Yes. It compares means and covariances, and nothing else. That is why one compares *features* in which "
+                "such differences show, and why one looks at the pictures as well."
+            ),
+            "c": "With a million points it would be nearer to 0 still. The two clouds have the same mean and covariance.",
+        },
+        hints=["What of a cloud of points enters the formula?"],
+    ),
+]
 
 # Of what the marked cells print: another machine's last digit may differ.
 TOLERANCE = (1e-3, 2e-3)
