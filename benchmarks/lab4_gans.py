@@ -1,4 +1,4 @@
-"""Measure what lab 4's table shows: the ring over five seeds, plain and with R1, with two momenta: python benchmarks/lab4_gans.py
+"""Measure lab 4's table: the ring over five seeds, plain and with R1, with two momenta: python benchmarks/lab4_gans.py
 
 Uses the functions of the executed solution notebook, with the lab's own networks and rounds. Writes
 course/labs/lab4_gans/benchmark.json after each run, so that it may be stopped and started again; --fresh measures anew.

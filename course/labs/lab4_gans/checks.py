@@ -60,7 +60,7 @@ optimal_exercise = Exercise(
 )
 
 
-@optimal_exercise.mistake("This is the probability of *fake*. Here D says how likely it is *real*: p_data goes on top.")
+@optimal_exercise.mistake("This is the probability of fake. Here D says how likely it is *real*: p_data goes on top.")
 def probability_of_fake(p_data: Tensor, p_model: Tensor) -> Tensor:
     return 1 - optimal_discriminator(p_data, p_model)
 
@@ -157,9 +157,7 @@ discriminator_loss_exercise = Exercise(
 )  # fmt: skip
 
 
-@discriminator_loss_exercise.mistake(
-    "The labels are swapped: you reward D for calling fakes real. A high logit means *real*."
-)
+@discriminator_loss_exercise.mistake("The labels are swapped: you reward D for calling fakes real. A high logit means real.")
 def swapped_labels(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return F.softplus(real_logits).mean() + F.softplus(-fake_logits).mean()
 
@@ -192,7 +190,7 @@ def sums_the_batches(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 @discriminator_loss_exercise.mistake(
-    "The sign is wrong: this is what D *maximises*, log D(x) + log(1 − D(G(z))). A loss is minus that, and never negative."
+    "The sign is wrong: this is what D maximises, log D(x) + log(1 − D(G(z))). A loss is minus that, and never negative."
 )
 def the_value_of_the_game(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return -discriminator_loss(real_logits, fake_logits)
@@ -295,9 +293,7 @@ def the_other_loss(fake_logits: Tensor) -> Tensor:
     return F.softplus(-fake_logits).mean()
 
 
-@minimax_exercise.mistake(
-    "This is log D, the mean of log sigmoid(l). G minimises log(1 − D): the *fakes'* half of the game."
-)
+@minimax_exercise.mistake("This is log D, the mean of log sigmoid(l). G minimises log(1 − D): the fakes' half of the game.")
 def log_of_d(fake_logits: Tensor) -> Tensor:
     return F.logsigmoid(fake_logits).mean()
 
@@ -364,9 +360,7 @@ def the_saturating_loss(fake_logits: Tensor) -> Tensor:
     return -F.softplus(fake_logits).mean()
 
 
-@nonsaturating_exercise.mistake(
-    "The sign is wrong: log D would be *raised* by G. The loss is minus that, and never negative."
-)
+@nonsaturating_exercise.mistake("The sign is wrong: log D would be raised by G. The loss is minus that, and never negative.")
 def log_d_to_be_raised(fake_logits: Tensor) -> Tensor:
     return F.logsigmoid(fake_logits).mean()
 
@@ -863,7 +857,7 @@ def sums_the_reals(D: Net, x_real: Tensor) -> Tensor:
     return _gradient(D, x_real).square().sum()
 
 
-@r1_exercise.mistake("This is the norm. The penalty is the norm *squared*: no square root.")
+@r1_exercise.mistake("This is the norm. The penalty is the norm squared: no square root.")
 def norm_without_square(D: Net, x_real: Tensor) -> Tensor:
     return _gradient(D, x_real).norm(dim=1).mean()
 
@@ -897,7 +891,7 @@ def gradient_of_the_mean(D: Net, x_real: Tensor) -> Tensor:
     return gradient.flatten(1).square().sum(1).mean()
 
 
-@r1_exercise.mistake("This is the squared gradient for D's *weights*. R1 asks how the logit changes with the real, x.")
+@r1_exercise.mistake("This is the squared gradient for D's weights. R1 asks how the logit changes with the real, x.")
 def gradient_for_the_weights(D: Net, x_real: Tensor) -> Tensor:
     found = torch.autograd.grad(D(x_real).mean(), list(D.parameters()), create_graph=True)
     return torch.stack([gradient.square().sum() for gradient in found]).sum()
@@ -969,7 +963,7 @@ interpolate_exercise = Exercise(
     ],
     hints=[
         "torch.linspace(0, 1, steps)[:, None] is a column of numbers t; (1 − t) · z0 + t · z1 broadcasts to (steps, D).",
-        "spherical: ω = acos of the product of the *normalised* ends. The weights: sin((1 − t) ω) / sin ω and sin(t ω) / "
+        "spherical: ω = acos of the product of the normalised ends. The weights: sin((1 − t) ω) / sin ω and sin(t ω) / "
         "sin ω.",
         "Those weights go on z0 and z1 as they came. Where sin ω is nearly 0, take the straight line's weights instead.",
     ],
@@ -1044,7 +1038,7 @@ def divides_by_zero(z0: Tensor, z1: Tensor, steps: int, spherical: bool = False)
 
 
 @interpolate_exercise.mistake(
-    "You took the straight walk and stretched each row to a length. The arc turns by equal *angles*: its weights are sines."
+    "You took the straight walk and stretched each row to a length. The arc turns by equal angles: its weights are sines."
 )
 def straight_but_stretched(z0: Tensor, z1: Tensor, steps: int, spherical: bool = False) -> Tensor:
     straight = interpolate(z0, z1, steps)
@@ -1423,7 +1417,7 @@ QUESTIONS = [
         right="b",
         feedback={
             "a": (
-                "Read D on the slides as the probability of *fake*, and the two terms reward exactly what ours reward. A "
+                "Read D on the slides as the probability of fake, and the two terms reward exactly what ours reward. A "
                 "formula is only wrong if its letters mean what you think they mean."
             ),
             "b": (
@@ -1468,13 +1462,16 @@ QUESTIONS = [
         right="c",
         feedback={
             "a": (
-                "The R1 runs use the same momentum, and find the modes. And is there a row in the table that you expect to "
-                "prove it, before you have seen it?"
+                "Nothing asks for diversity, that is true. But in the first table momentum was at work as well. Are you sure "
+                "which of the two it was? Print the result and look."
             ),
-            "b": "R1 helps here, but that says nothing of what else helps. Print the result and look.",
+            "b": (
+                "It was to blame in part: look at the seeds that now find 7 or 8. And then look at the others. One cause "
+                "removed is not all causes removed."
+            ),
             "c": (
-                "Yes. Whether a plain GAN collapses depends on the optimizer, its momentum, its rate, the batch, the "
-                "networks. Whoever reports that a trick cures collapse should show what else would have."
+                "Yes: it depends, on the optimizer and on luck. Whoever shows you one run that collapsed, or one that did "
+                "not, has shown you little. Five seeds of each is the least."
             ),
         },
         hints=["Momentum carries G on when D has turned round already. Does less of it make the chase wilder, or calmer?"],
@@ -1505,7 +1502,7 @@ QUESTIONS = [
                 "cloud enter it?"
             ),
             "b": (
-                "Yes. It compares means and covariances, and nothing else. That is why one compares *features* in which "
+                "Yes. It compares means and covariances, and nothing else. That is why one compares features in which "
                 "such differences show, and why one looks at the pictures as well."
             ),
             "c": "With a million points it would be nearer to 0 still. The two clouds have the same mean and covariance.",

@@ -62,7 +62,9 @@ def noise(n: int, size: int = 1) -> Tensor:
     return torch.randn(n, size, device=device)
 
 
-def network(inputs: int, outputs: int, hidden: int = 32, activation: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+def network(
+    inputs: int, outputs: int, hidden: int = 32, activation: type[nn.Module] = nn.Tanh
+) -> nn.Sequential:
     """Make a network with two hidden layers."""
     layers = [nn.Linear(inputs, hidden), activation(), nn.Linear(hidden, hidden), activation()]
     return nn.Sequential(*layers, nn.Linear(hidden, outputs)).to(device)
@@ -78,9 +80,21 @@ def line_generator(a: float = 0.5, b: float = -2.0) -> nn.Linear:
 
 def dots(ax: plt.Axes, reals: Tensor, fakes: Tensor) -> None:
     """Draw some reals at the top of an axis from 0 to 1, some fakes at its bottom."""
-    for points, height, colour, marker, name in ((reals, 1.06, BLUE, "o", "real"), (fakes, -0.06, ORANGE, "s", "fake")):
+    for points, height, colour, marker, name in (
+        (reals, 1.06, BLUE, "o", "real"),
+        (fakes, -0.06, ORANGE, "s", "fake"),
+    ):
         x = points[:60, 0].detach().cpu()
-        ax.plot(x, torch.full_like(x, height), marker, color=colour, alpha=0.45, markersize=5, linewidth=0, label=name)
+        ax.plot(
+            x,
+            torch.full_like(x, height),
+            marker,
+            color=colour,
+            alpha=0.45,
+            markersize=5,
+            linewidth=0,
+            label=name,
+        )
     ax.set(xlim=(-4.5, 4.5), ylim=(-0.14, 1.14), xlabel="x", yticks=[0, 0.5, 1])
 
 
@@ -90,7 +104,10 @@ fig, ax = plt.subplots(figsize=(7, 2.2), layout="constrained")
 dots(ax, real_points(60), G(noise(60)))
 ax.set(title="What D is shown: points, and where they come from", ylabel="D(x)")
 ax.legend(frameon=False, loc="center")
-plots.show(fig, alt="Real points as a cloud around 2 at the top, fake points as a cloud around −2 at the bottom.")
+plots.show(
+    fig,
+    alt="Real points as a cloud around 2 at the top, fake points as a cloud around −2 at the bottom.",
+)
 
 # %% [markdown]
 r"""
@@ -150,7 +167,9 @@ for ax, (a, b) in zip(axes, ((0.5, -2.0), (0.9, 0.5), (0.5, 2.0)), strict=True):
     p_data, p_model = true_densities(line_generator(a, b))
     x = line[:, 0].cpu()
     ax.fill_between(x, p_data[:, 0].cpu(), color=BLUE, alpha=0.3, label="density of the reals")
-    ax.fill_between(x, p_model[:, 0].cpu(), color=ORANGE, alpha=0.3, hatch="//", label="density of the fakes")
+    ax.fill_between(
+        x, p_model[:, 0].cpu(), color=ORANGE, alpha=0.3, hatch="//", label="density of the fakes"
+    )
     ax.plot(x, optimal_discriminator(p_data, p_model)[:, 0].cpu(), color="black", label="perfect D")
     ax.set(title=f"fakes: {b:g} ± {a:g}", xlabel="x", ylim=(0, 1.05))
     ax.grid(alpha=0.3)
@@ -164,7 +183,7 @@ plots.show(
 # %% [markdown]
 r"""
 Far apart, D is a cliff. When fakes and reals have the same density, D is flat: **½ everywhere**. That is where the game ends, if it ends:
-$p_\text{model} = p_\text{data}$, and $D = ½$.
+$p_\text{model} = p_\text{data}$, and $D = \tfrac12$.
 
 ## 2. What D pays
 
@@ -260,13 +279,17 @@ def tiny(weight: float, bias: float) -> nn.Linear:
 tiny_g, tiny_d = tiny(2.0, -1.0), tiny(0.5, 0.0)
 sgd = torch.optim.SGD(tiny_d.parameters(), lr=0.5)
 for _ in range(3):
-    paid = discriminator_step(tiny_g, tiny_d, torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0], [-1.0]]), sgd)
-    print(f"D paid {paid:.3f}; its weight is now {tiny_d.weight.item():.3f}, its bias {tiny_d.bias.item():.3f}")
+    paid = discriminator_step(
+        tiny_g, tiny_d, torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0], [-1.0]]), sgd
+    )
+    print(
+        f"D paid {paid:.3f}; its weight is now {tiny_d.weight.item():.3f}, its bias {tiny_d.bias.item():.3f}"
+    )
 print("gradients on G:", [p.grad for p in tiny_g.parameters()])
 
 # %% [markdown]
 r"""
-The loss falls from 0.977 to 0.503 and 0.392, and on G lies nothing: `[None, None]`.
+The loss falls, 0.944, 0.822, 0.779, and on G lies nothing: `[None, None]`.
 
 ### Does D find the perfect answer?
 
@@ -289,7 +312,13 @@ def draw_d(ax: plt.Axes, D: nn.Module, G: nn.Linear) -> None:
     with torch.no_grad():
         says = D(line).sigmoid()[:, 0].cpu()
     x = line[:, 0].cpu()
-    ax.plot(x, optimal_discriminator(*true_densities(G))[:, 0].cpu(), color="black", linestyle="--", label="perfect D")
+    ax.plot(
+        x,
+        optimal_discriminator(*true_densities(G))[:, 0].cpu(),
+        color="black",
+        linestyle="--",
+        label="perfect D",
+    )
     ax.plot(x, says, color=GREEN, linewidth=2, label="D")
     ax.grid(alpha=0.3)
 
@@ -310,7 +339,8 @@ for ax, until in zip(axes, (0, 10, 50, 300), strict=True):
 fig.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=4)
 fig.suptitle("D learns from points; the number is its distance to the perfect D")
 plots.show(
-    fig, alt="Four panels: D's curve starts flat and bends, within 300 steps, onto the dashed curve of the perfect D."
+    fig,
+    alt="Four panels: D's curve starts flat and bends, within 300 steps, onto the dashed curve of the perfect D.",
 )
 
 # %% [markdown]
@@ -400,7 +430,11 @@ length of the gradient that reaches G's two numbers, under both losses.
 # %%
 def gradient_norm(loss: Tensor, G: nn.Module) -> float:
     """Compute the length of the loss's gradient for G's weights."""
-    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(G.parameters()))]).norm().item()
+    return (
+        torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(G.parameters()))])
+        .norm()
+        .item()
+    )
 
 
 seed_everything(SEED)
@@ -450,7 +484,9 @@ tiny_g, tiny_d = tiny(2.0, -1.0), tiny(0.5, 0.0)
 sgd = torch.optim.SGD(tiny_g.parameters(), lr=0.5)
 for _ in range(3):
     paid = generator_step(tiny_g, tiny_d, torch.tensor([[0.0], [1.0], [-1.0]]), sgd)
-    print(f"G paid {paid:.3f}; its stretch is now {tiny_g.weight.item():.3f}, its shift {tiny_g.bias.item():.3f}")
+    print(
+        f"G paid {paid:.3f}; its stretch is now {tiny_g.weight.item():.3f}, its shift {tiny_g.bias.item():.3f}"
+    )
 print(f"D's weight: {tiny_d.weight.item():.3f}")
 
 # %% [markdown]
@@ -462,7 +498,9 @@ Now let them play: one step of D, one step of G, and again, a thousand times.
 
 
 # %%
-def play(G: nn.Module, D: nn.Module, n: int, look_at: list[int]) -> tuple[dict[int, dict], list[float]]:
+def play(
+    G: nn.Module, D: nn.Module, n: int, look_at: list[int]
+) -> tuple[dict[int, dict], list[float]]:
     """Play n rounds on the line; return what D and G had become at the moves to look at, and what D paid."""
     of_d = torch.optim.Adam(D.parameters(), lr=1e-2, betas=(0.5, 0.99))
     of_g = torch.optim.Adam(G.parameters(), lr=1e-2, betas=(0.5, 0.99))
@@ -495,7 +533,9 @@ moments, paid = play(G, D, rounds, frames)
 fig, axes = plt.subplots(2, 3, figsize=(10, 4.6), layout="constrained", sharex=True, sharey=True)
 for ax, share in zip(axes.flat, (0, 0.05, 0.16, 0.25, 0.37, 1), strict=True):
     draw_moment(ax, round(rounds * share), moments[round(rounds * share)])
-fig.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
+fig.legend(
+    *axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3
+)
 fig.suptitle("The game on a line")
 plots.show(
     fig,
@@ -539,7 +579,7 @@ print(
 
 # %% [markdown]
 r"""
-So the game ended where the theory says: $p_\text{model} = p_\text{data}$, $D = ½$, and D pays $\log 4$. (The sign of the stretch does not matter, for
+So the game ended where the theory says: $p_\text{model} = p_\text{data}$, $D = \tfrac12$, and D pays $\log 4$. (The sign of the stretch does not matter, for
 noise is symmetric.)
 
 ### Does saturation matter?
@@ -579,7 +619,7 @@ for optimizer_name in ("gradient descent", "Adam"):
 
 # %% [markdown]
 r"""
-With gradient descent the minimax G needs ten times as long or more. With Adam the difference is gone.
+With gradient descent the minimax G needs about ten times as long or more. With Adam the difference is gone; the minimax G is even a little faster.
 
 ### Question: why is it gone?
 
@@ -641,17 +681,23 @@ fig, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
 ax.plot(*circle, color=RED, linewidth=1)
 ax.plot(1.0, 0.0, "o", color="black", label="start")
 ax.plot(0.0, 0.0, "*", color=GREEN, markersize=13, label="where the game should end")
-ax.set(title="400 rounds of the smallest game", xlabel="G: where the fakes are, θ", ylabel="D: its slope, w", aspect="equal")
+ax.set(
+    title="400 rounds of the smallest game",
+    xlabel="G: where the fakes are, θ",
+    ylabel="D: its slope, w",
+    aspect="equal",
+)
 ax.grid(alpha=0.3)
-ax.legend(frameon=False, loc="upper right", fontsize=8)
+fig.legend(frameon=False, loc="outside lower center", ncols=2, fontsize=8)
 plots.show(
-    fig, alt="The path of the two numbers: it circles round the point where the game should end, and never reaches it."
+    fig,
+    alt="The path of the two numbers: it circles seven times round the point where the game should end, and has not reached it.",
 )
 
 # %% [markdown]
 r"""
-Both players learn, each step is right, and the two never arrive: they run round the goal. During training that looks like samples that keep
-changing and never improve, and losses that swing.
+Both players learn, each step is right, and they run round the goal: seven times in 400 rounds, closer and closer, but ever more slowly. During training that looks like
+samples that keep changing and hardly improve, and losses that swing.
 
 The cause: D goes on *tilting at the reals*, though there is nothing left to tell apart. So charge D for being steep **where the reals are**. That is
 the **R1 penalty**: the squared length of the gradient of D's logit with respect to its input, at real points,
@@ -675,7 +721,9 @@ plane = nn.Linear(2, 1)
 plane.weight.data = torch.tensor([[3.0, -4.0]])
 penalty = r1_penalty(plane, torch.randn(6, 2))
 (again,) = torch.autograd.grad(penalty, plane.weight)
-print(f"steepness of 3 x − 4 y, squared: {penalty.item():.1f};  its gradient for the two weights: {again.tolist()}")
+print(
+    f"steepness of 3 x − 4 y, squared: {penalty.item():.1f};  its gradient for the two weights: {again.tolist()}"
+)
 
 # %% [markdown]
 r"""
@@ -686,7 +734,14 @@ A plane is as steep everywhere: $3^2 + 4^2 = 25.0$, with gradient $(6, -8)$. Now
 braked = small_game(lambda D, x: 0.5 * 0.5 * r1_penalty(D, x))
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.5), layout="constrained")
 for i, (name, (theta, w)) in enumerate({"plain": circle, "with R1, γ = 0.5": braked}.items()):
-    left.plot(theta, w, color=plots.COLOURS[3 - 3 * i], linestyle=("-", "--")[i], linewidth=1.2, label=name)
+    left.plot(
+        theta,
+        w,
+        color=plots.COLOURS[3 - 3 * i],
+        linestyle=("-", "--")[i],
+        linewidth=1.2,
+        label=name,
+    )
     right.plot(
         [math.hypot(*pair) for pair in zip(theta, w, strict=True)],
         color=plots.COLOURS[3 - 3 * i],
@@ -701,10 +756,13 @@ for ax in (left, right):
 right.legend(frameon=False)
 fig.suptitle("The smallest game, without a brake and with one")
 plots.show(
-    fig, alt="Without the brake the path circles for ever; with R1 it spirals into the goal, and the distance falls to 0."
+    fig,
+    alt="Without the brake the path circles, and is still far off after 400 rounds; with R1 it goes to the goal at once.",
 )
 goal = math.hypot(braked[0][-1], braked[1][-1])
-print(f"distance from the goal after 400 rounds: plain {math.hypot(circle[0][-1], circle[1][-1]):.2f}, with R1 {goal:.4f}")
+print(
+    f"distance from the goal after 400 rounds: plain {math.hypot(circle[0][-1], circle[1][-1]):.2f}, with R1 {goal:.4f}"
+)
 
 # %% [markdown]
 r"""
@@ -741,7 +799,9 @@ def train_ring(seed: int, gamma: float, beta1: float, n: int) -> tuple[nn.Module
     """Train a GAN on the ring for n rounds; return G, and 1,000 of its points at each quarter of the way."""
     seed_everything(seed)
     G, D = network(2, 2, 64, nn.ReLU), network(2, 1, 64, nn.ReLU)
-    of_g, of_d = (torch.optim.Adam(net.parameters(), lr=5e-4, betas=(beta1, 0.999)) for net in (G, D))
+    of_g, of_d = (
+        torch.optim.Adam(net.parameters(), lr=5e-4, betas=(beta1, 0.999)) for net in (G, D)
+    )
     look = torch.randn(1000, 2, device=device)
     album = []
     for played in range(1, n + 1):
@@ -764,31 +824,58 @@ ring_g, r1_album = train_ring(SEED, gamma=0.1, beta1=0.9, n=steps(3000))
 
 def draw_points(ax: plt.Axes, points: Tensor, colour: str = ORANGE) -> None:
     """Draw fakes, and the reals' modes as circles."""
-    ax.plot(*CENTRES.cpu().T, "o", color=BLUE, markersize=11, fillstyle="none", linewidth=0, label="the reals' modes")
-    ax.plot(*points.detach().cpu().T, ".", color=colour, markersize=2.5, linewidth=0, label="fakes", rasterized=True)
+    ax.plot(
+        *CENTRES.cpu().T,
+        "o",
+        color=BLUE,
+        markersize=11,
+        fillstyle="none",
+        linewidth=0,
+        label="the reals' modes",
+    )
+    ax.plot(
+        *points.detach().cpu().T,
+        ".",
+        color=colour,
+        markersize=2.5,
+        linewidth=0,
+        label="fakes",
+        rasterized=True,
+    )
     ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
 
 
 fig, axes = plt.subplots(2, 4, figsize=(10, 5.3), layout="constrained")
-for row, (name, album) in zip(axes, {"plain": plain_album, "R1, γ = 0.1": r1_album}.items(), strict=True):
+for row, (name, album) in zip(
+    axes, {"plain": plain_album, "R1, γ = 0.1": r1_album}.items(), strict=True
+):
     row[0].set_ylabel(name)
     for i, (ax, points) in enumerate(zip(row, album, strict=True)):
         draw_points(ax, points)
         found, near = modes_found(points)
-        ax.set_title(f"round {(i + 1) * (steps(3000) // 4)}: {found} modes, {near:.0%} near", fontsize=9)
-fig.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2, markerscale=1.5)
+        ax.set_title(
+            f"round {(i + 1) * (steps(3000) // 4)}: {found} modes, {near:.0%} near", fontsize=9
+        )
+fig.legend(
+    *axes[0, 0].get_legend_handles_labels(),
+    frameon=False,
+    loc="outside lower center",
+    ncols=2,
+    markerscale=1.5,
+)
 fig.suptitle("The same game twice: without a brake, and with one")
 plots.show(
     fig,
-    alt="Upper row: the plain GAN's fakes huddle in one or two places that change. Lower row: with R1 they spread over the eight modes.",
+    alt="Upper row: the plain GAN's fakes crowd together in one region, which moves. Lower row: with R1 they spread over the eight modes.",
 )
 
 # %% [markdown]
 r"""
-Upper row: **mode collapse**. All of G's points huddle together, whatever the noise. D learns to reject that place, they hop to the next one, and so on round the
-ring. It is the circling game again. G is never told to be *diverse*: it is paid for each fake by itself.
+Upper row: **mode collapse**. G's points crowd together in one region, whatever the noise. D learns to reject that region, the crowd moves on, and D must learn again. It is
+the circling game once more. G is never told to be *diverse*: it is paid for each fake by itself.
 
-Lower row: D is held flat where the reals are, its slopes reach far, and G spreads out.
+Lower row: D is held flat where the reals are, its slopes reach far, and G spreads out over all eight modes. About half of its points lie near one; the others are on the
+way from one to the next.
 
 ### One run proves nothing
 
@@ -806,7 +893,9 @@ def table(beta1: float) -> dict[str, list[dict]]:
     for name, gamma in (("plain", 0.0), ("R1, γ = 0.1", 0.1)):
         rows[name] = [row for row in measured if (row["gamma"], row["beta1"]) == (gamma, beta1)]
         found = "  ".join(str(row["modes"]) for row in rows[name])
-        print(f"  {name:<20}  {found:<20}  " + "  ".join(f"{row['near']:.2f}" for row in rows[name]))
+        print(
+            f"  {name:<20}  {found:<20}  " + "  ".join(f"{row['near']:.2f}" for row in rows[name])
+        )
     return rows
 
 
@@ -819,9 +908,9 @@ r"""
 All these runs used Adam with its default momentum, $\beta_1 = 0.9$. Before you run the next cell: what will the plain GAN do with $\beta_1 = 0.5$, everything else
 as it was?
 
-- **a**: collapse as well: without a penalty nothing asks G for diversity.
-- **b**: collapse as well: only R1 keeps D flat where the reals are.
-- **c**: find most of the modes: whether it collapses depends on the optimizer too.
+- **a**: the same as before: without a penalty nothing asks G for diversity, so all five seeds collapse.
+- **b**: all five seeds find all eight modes: the momentum alone was to blame.
+- **c**: it becomes a lottery: some seeds find nearly all modes, others hardly any.
 """
 
 # %% question points=1 minutes=2
@@ -835,8 +924,8 @@ without_momentum = table(beta1=0.5)
 
 # %% [markdown]
 r"""
-So one number of the optimizer decides. Momentum remembers where the *other player* stood some rounds ago, and chases a shadow. That is why
-GAN recipes use a $\beta_1$ of 0.5 or 0, and R1 besides.
+Less momentum saves some of the plain runs, and all of those with R1, which also come nearer to the modes. Momentum remembers where the *other player* stood some rounds ago,
+and chases a shadow. That is why GAN recipes use a $\beta_1$ of 0.5 or 0, and a penalty besides.
 
 ## 8. A transformer of distributions
 
@@ -853,11 +942,12 @@ turn = torch.atan2(made[:, 1], made[:, 0])
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 4), layout="constrained")
 for ax, points, title in ((left, z.cpu(), "noise z"), (right, made, "G(z)")):
     dotted = ax.scatter(*points.T, c=turn, cmap="twilight", s=5, linewidths=0, rasterized=True)
-    ax.set(title=title, xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+    ax.set(title=title, xlim=(-3, 3), ylim=(-3, 3), aspect="equal", facecolor="lightgrey")
 fig.colorbar(dotted, ax=[left, right], label="where on the ring G(z) lies (angle)", shrink=0.8)
 fig.suptitle("One colour, one direction on the ring")
 plots.show(
-    fig, alt="Left: the noise plane cut into coloured sectors. Right: the same colours gathered in eight heaps on a ring."
+    fig,
+    alt="Left: the noise plane cut into coloured sectors. Right: the same colours gathered in eight heaps on a ring.",
 )
 
 # %% [markdown]
@@ -891,7 +981,10 @@ check(interpolate)
 east, north = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])
 for spherical in (False, True):
     walk = interpolate(east, north, 3, spherical=spherical)
-    print("arc:     " if spherical else "straight:", [[round(value, 3) for value in row] for row in walk.tolist()])
+    print(
+        "arc:     " if spherical else "straight:",
+        [[round(value, 3) for value in row] for row in walk.tolist()],
+    )
 
 # %% [markdown]
 r"""
@@ -910,16 +1003,24 @@ for i, spherical in enumerate((False, True)):
     walk = interpolate(start_at, end_at, 25, spherical=spherical)
     with torch.no_grad():
         arrived = ring_g(walk)
-    style = {"color": (RED, GREEN)[i], "marker": ("o", "^")[i], "markersize": 4, "label": ("straight", "arc")[i]}
+    style = {
+        "color": (RED, GREEN)[i],
+        "marker": ("o", "^")[i],
+        "markersize": 4,
+        "label": ("straight", "arc")[i],
+    }
     left.plot(*walk.cpu().T, **style)
     middle.plot(*arrived.cpu().T, **style)
-left.set(title="in noise", xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+left.set(
+    title="in noise", xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$z_1$", ylabel="$z_2$"
+)
 left.grid(alpha=0.3)
 middle.set(title="in data")
 left.legend(frameon=False)
 fig.suptitle("A walk through noise is a walk through data")
 plots.show(
-    fig, alt="Left: a straight walk and an arc through noise. Right: both become walks from heap to heap on the ring."
+    fig,
+    alt="Left: a straight walk and an arc through noise. Right: both become walks from heap to heap on the ring.",
 )
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.9), layout="constrained")
@@ -928,10 +1029,15 @@ for ax, size in zip(axes, (2, 64), strict=True):
     ax.axhspan(*usual.tolist(), color="black", alpha=0.12, label="98 % of random draws")
     z0, z1 = torch.randn(2, 50, size)
     for i, spherical in enumerate((False, True)):
-        lengths = torch.stack([interpolate(a, b, 21, spherical).norm(dim=1) for a, b in zip(z0, z1, strict=True)]).mean(
-            dim=0
-        )
-        style = {"color": (RED, GREEN)[i], "marker": ("o", "^")[i], "markersize": 3, "label": ("straight", "arc")[i]}
+        lengths = torch.stack(
+            [interpolate(a, b, 21, spherical).norm(dim=1) for a, b in zip(z0, z1, strict=True)]
+        ).mean(dim=0)
+        style = {
+            "color": (RED, GREEN)[i],
+            "marker": ("o", "^")[i],
+            "markersize": 3,
+            "label": ("straight", "arc")[i],
+        }
         ax.plot(torch.linspace(0, 1, 21), lengths, **style)
     ax.set(title=f"noise of {size} numbers", xlabel="share of the walk, t", ylim=(0, None))
 axes[0].set_ylabel("length of z, mean of 50 walks")
@@ -1026,11 +1132,31 @@ accuracy = (torch.cdist(obeyed, CENTRES).argmin(dim=1) == asked).float().mean().
 fig, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
 for label in range(8):
     points = obeyed[asked == label].cpu()
-    ax.plot(*points.T, color=plots.COLOURS[label % 7], marker=f"${label}$", markersize=7, linewidth=0, alpha=0.5)
-    ax.annotate(str(label), 1.3 * CENTRES[label].cpu(), ha="center", va="center", fontsize=13, fontweight="bold")
+    ax.plot(
+        *points.T,
+        color=plots.COLOURS[label % 7],
+        marker=f"${label}$",
+        markersize=7,
+        linewidth=0,
+        alpha=0.5,
+    )
+    ax.annotate(
+        str(label),
+        1.3 * CENTRES[label].cpu(),
+        ha="center",
+        va="center",
+        fontsize=13,
+        fontweight="bold",
+    )
 ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
-ax.set_title(f"Each fake is drawn as the label it was asked for\n{accuracy:.1%} lie nearest to that mode", fontsize=11)
-plots.show(fig, alt="Eight heaps on a ring, each made of one digit: the fakes lie at the mode that they were asked for.")
+ax.set_title(
+    f"Each fake is drawn as the label it was asked for\n{accuracy:.1%} lie nearest to that mode",
+    fontsize=11,
+)
+plots.show(
+    fig,
+    alt="Eight heaps on a ring, each made of one digit: the fakes lie at the mode that they were asked for.",
+)
 
 # %% [markdown]
 r"""
@@ -1084,9 +1210,13 @@ check(frechet_distance)
 # NBVAL_CHECK_OUTPUT
 middle, round_cloud = torch.zeros(2), torch.eye(2)
 print(f"a cloud and itself: {abs(frechet_distance(middle, round_cloud, middle, round_cloud)):.3f}")
-print(f"moved by (3, 4): {frechet_distance(middle, round_cloud, torch.tensor([3.0, 4.0]), round_cloud):.3f}")
+print(
+    f"moved by (3, 4): {frechet_distance(middle, round_cloud, torch.tensor([3.0, 4.0]), round_cloud):.3f}"
+)
 print(f"three times as wide: {frechet_distance(middle, round_cloud, middle, 9 * round_cloud):.3f}")
-print(f"squeezed to one point: {frechet_distance(middle, round_cloud, middle, 0 * round_cloud):.3f}")
+print(
+    f"squeezed to one point: {frechet_distance(middle, round_cloud, middle, 0 * round_cloud):.3f}"
+)
 
 # %% [markdown]
 r"""
@@ -1117,7 +1247,7 @@ for name, distance in distances.items():
 
 # %% [markdown]
 r"""
-The order is what your eyes said. But is it *enough*? Here is a test that a measure of samples should pass. We draw points that are not on the ring at all: one round cloud, with
+The collapsed GAN is further off than one that was never trained, and R1 comes close to the floor. Your eyes said the same. But is it *enough*? Here is a test that a measure of samples should pass. We draw points that are not on the ring at all: one round cloud, with
 the ring's own mean and covariance.
 """
 
@@ -1125,12 +1255,15 @@ the ring's own mean and covariance.
 seed_everything(SEED)
 cloud = reals.mean(0) + noise(2000, 2) @ torch.linalg.cholesky(reals.T.cov()).T
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.4), layout="constrained")
-for ax, (name, points) in zip(axes, {"GAN with R1": r1_album[-1], "one round cloud": cloud}.items(), strict=True):
+for ax, (name, points) in zip(
+    axes, {"GAN with R1": r1_album[-1], "one round cloud": cloud}.items(), strict=True
+):
     draw_points(ax, points)
     ax.set_title(f"{name}: d² = {distance_between(reals, points):.4f}", fontsize=10)
 fig.suptitle("Which of the two is nearer to the reals?")
 plots.show(
-    fig, alt="Left: the GAN's points on the ring. Right: a shapeless round cloud, whose distance is hardly above the floor."
+    fig,
+    alt="Left: the GAN's points on the ring. Right: a shapeless round cloud, whose distance is hardly above the floor.",
 )
 cloud_distance = distance_between(reals, cloud)
 print(f"floor {distances['reals again (the floor)']:.4f}, round cloud {cloud_distance:.4f}")
@@ -1160,7 +1293,7 @@ classifier. A Fréchet distance without its features, its floor and its pictures
 ## 11. What you have built
 
 - **Two losses and two steps**: that is all of a GAN. D measures the ratio of two densities from samples; G walks uphill on what D has found.
-- It **ends**, if it ends, with $p_\text{model} = p_\text{data}$, $D = ½$ and a loss of $\log 4$. You saw it end, run in circles, and collapse.
+- It **ends**, if it ends, with $p_\text{model} = p_\text{data}$, $D = \tfrac12$ and a loss of $\log 4$. You saw it end, run in circles, and collapse.
 - The **non-saturating** loss keeps its gradient when D wins; R1 makes D flat where the reals are; momentum makes the chase wilder.
 - G **transforms** noise into data: without holes, continuously, and with a label by choice.
 - It has **no likelihood**: one compares samples, with a floor beside the number, and eyes open.
@@ -1181,7 +1314,11 @@ The next cell holds your game and the measured table against bars that every one
 # %%
 bar("D's distance to the perfect D after 300 steps", gaps[-1], below=0.1)
 bar("the same at the start, over that after 300 steps", gaps[0] / gaps[-1], above=3)
-bar("gradient that reaches G: non-saturating over minimax, when D wins", late["non-saturating"] / late["minimax"], above=10)
+bar(
+    "gradient that reaches G: non-saturating over minimax, when D wins",
+    late["non-saturating"] / late["minimax"],
+    above=10,
+)
 bar(
     "rounds to half way by gradient descent: minimax over non-saturating",
     needed["gradient descent", "minimax"] / needed["gradient descent", "non-saturating"],
