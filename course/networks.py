@@ -1,5 +1,6 @@
 """Small encoders and decoders that the labs share. Each is a plain nn.Sequential, so that print(network) shows all of it."""
 
+from itertools import pairwise
 from math import prod
 
 from torch import nn
@@ -73,3 +74,40 @@ def _require_multiple_of_8(shape: ImageShape) -> None:
     _, height, width = shape
     if height % 8 or width % 8:
         raise ValueError(f"the image shape {shape} must have height and width that are multiples of 8; pad or resize it")
+
+
+def image_generator(in_features: int, out_shape: ImageShape, widths: tuple[int, ...] = (64, 32, 24, 16)) -> nn.Sequential:
+    """Map noise (B, in_features), with labels or without, to images (B, C, H, W) in [-1, 1], from 4 x 4 upwards.
+
+    widths: the channels at 4 x 4, 8 x 8, ... pixels; H and W are 4 · 2^(len(widths) − 1). Each doubling is a pixel shuffle:
+    a convolution makes four times the channels, and every four become a square of pixels (Shi et al., 2016). With batch norm.
+    Raises ValueError if the image's size is another one.
+    """
+    channels, height, width = out_shape
+    if height != width or height != 4 * 2 ** (len(widths) - 1):
+        raise ValueError(f"{len(widths)} widths make images of {4 * 2 ** (len(widths) - 1)} pixels a side, not {height} x {width}")
+    layers: list[nn.Module] = [
+        nn.Linear(in_features, 16 * widths[0]),
+        nn.Unflatten(1, (widths[0], 4, 4)),
+        nn.BatchNorm2d(widths[0]),
+        nn.LeakyReLU(0.2),
+    ]
+    for before, after in pairwise(widths):
+        layers += [nn.Conv2d(before, 4 * after, 3, padding=1), nn.PixelShuffle(2), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], channels, 3, padding=1), nn.Tanh())
+
+
+def image_discriminator(in_shape: ImageShape, widths: tuple[int, ...] = (16, 32, 64)) -> nn.Sequential:
+    """Map images (B, C, H, W), with label maps or without, to a logit each, (B, 1); every layer halves the image.
+
+    Raises ValueError if H or W is not a multiple of 2^len(widths). Without batch norm, so that the R1 penalty of an image is
+    its own.
+    """
+    channels, height, width = in_shape
+    scale = 2 ** len(widths)
+    if height % scale or width % scale:
+        raise ValueError(f"the image shape {in_shape} must have height and width that are multiples of {scale}")
+    layers: list[nn.Module] = []
+    for before, after in pairwise((channels, *widths)):
+        layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * (height // scale) * (width // scale), 1))
