@@ -79,13 +79,14 @@ def _require_multiple_of_8(shape: ImageShape) -> None:
 def image_generator(in_features: int, out_shape: ImageShape, widths: tuple[int, ...] = (64, 32, 24, 16)) -> nn.Sequential:
     """Map noise (B, in_features), with labels or without, to images (B, C, H, W) in [-1, 1], from 4 x 4 upwards.
 
-    widths: the channels at 4 x 4, 8 x 8, ... pixels; H and W are 4 · 2^(len(widths) − 1). Each doubling is a pixel shuffle:
-    a convolution makes four times the channels, and every four become a square of pixels (Shi et al., 2016). With batch norm.
-    Raises ValueError if the image's size is another one.
+    widths: the channels at 4 x 4, 8 x 8, ... pixels, so H and W are 4 · 2^(len(widths) − 1). Each doubling is a pixel
+    shuffle: a convolution makes four times the channels, and every four become a square of pixels (Shi et al., 2016).
+    Raises ValueError if the image has another size.
     """
     channels, height, width = out_shape
-    if height != width or height != 4 * 2 ** (len(widths) - 1):
-        raise ValueError(f"{len(widths)} widths make images of {4 * 2 ** (len(widths) - 1)} pixels a side, not {height} x {width}")
+    side = 4 * 2 ** (len(widths) - 1)
+    if (height, width) != (side, side):
+        raise ValueError(f"{len(widths)} widths make images of {side} x {side} pixels, not {height} x {width}")
     layers: list[nn.Module] = [
         nn.Linear(in_features, 16 * widths[0]),
         nn.Unflatten(1, (widths[0], 4, 4)),

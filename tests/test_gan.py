@@ -24,6 +24,7 @@ from course.gan import (
     r1_penalty,
 )
 from course.metrics import frechet_distance
+from course.networks import image_discriminator, image_generator
 
 SEEDS = st.integers(0, 1000)
 
@@ -253,3 +254,18 @@ def test_frechet_of_known_normals():
     assert frechet_distance(mu1, one, mu1, one) == pytest.approx(0, abs=1e-9)
     with pytest.raises(ValueError, match="must be"):
         frechet_distance(mu1, one, mu2, other[0])
+
+
+@pytest.mark.parametrize(("shape", "widths"), [((3, 32, 32), (64, 32, 24, 16)), ((1, 16, 16), (8, 6, 4)), ((1, 4, 4), (5,))])
+def test_image_networks_map_noise_to_images_and_images_to_logits(shape, widths):
+    images = image_generator(7, shape, widths)(normal(0, 3, 7))
+    assert images.shape == (3, *shape)
+    assert images.abs().max() <= 1
+    assert image_discriminator(shape, widths[:0:-1] or (5,))(images).shape == (3, 1)
+
+
+def test_image_networks_refuse_sizes_they_cannot_make():
+    with pytest.raises(ValueError, match="32 x 32 pixels"):
+        image_generator(7, (1, 28, 28))
+    with pytest.raises(ValueError, match="multiples of 8"):
+        image_discriminator((1, 28, 28))

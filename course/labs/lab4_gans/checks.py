@@ -1462,8 +1462,8 @@ QUESTIONS = [
         right="c",
         feedback={
             "a": (
-                "Nothing asks for diversity, that is true. But in the first table momentum was at work as well. Are you sure "
-                "which of the two it was? Print the result and look."
+                "Nothing asks for diversity, that is true. But in the first table momentum was at work as well. Are you "
+                "sure which of the two it was? Print the result and look."
             ),
             "b": (
                 "It was to blame in part: look at the seeds that now find 7 or 8. And then look at the others. One cause "
