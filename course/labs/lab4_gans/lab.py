@@ -1563,6 +1563,8 @@ print(f"kinds that get at least a quarter of their share: {present} of {KINDS}")
 
 # %% [markdown]
 r"""
+The hair it has learned. Of the mouths it has learned which are open and which are shut, and hardly which smile: that is a matter of a few pixels, and D has not asked for it yet. Chance between two is a half.
+
 ### Does it copy?
 
 A G that had learned the training images by heart would have a perfect distance. So look for each fake's **nearest training image**, and measure how near it is. The yardstick: new *reals*, which are no copies
@@ -1688,7 +1690,8 @@ And fair is fair: the GAN was told the labels, its training was longer, and the 
 
 ### Does it hold?
 
-The next cell holds your game and the measured table against bars that every one of five seeds cleared when the course measured them.
+The next two cells hold your games, the measured table and your faces against bars that every one of five seeds cleared when the
+course measured them.
 """
 
 # %%
