@@ -1670,7 +1670,7 @@ for name, images in contest.items():
 
 # %% [markdown]
 r"""
-Look at the mouths. The VAE's faces are soft, above all where the picture is small and uncertain; the GAN's are crisp, here and there too much so. The distance agrees.
+Look at the eyes and the mouths. The VAE's faces are soft, and some are mixtures of two; the GAN's are nearly as sharp as the reals, and here and there torn. The distance agrees.
 
 **Why?** The VAE of lab 2 treats pixels as independent, given the code. Where it is unsure between two pictures it must give the average of both: a blur. A GAN has no such loss. D
 rejects a blur at once, for no real is blurred, so G must *choose*. That is where the sharpness comes from, and the collapse: nobody asks that it choose everything.
