@@ -204,8 +204,8 @@ def the_misprint(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 @discriminator_loss_exercise.mistake(
-    "Right for small logits, but sigmoid and then log breaks as soon as D is sure (log 0 = −∞). Use F.softplus, "
-    "F.logsigmoid or F.binary_cross_entropy_with_logits."
+    "Right for small logits, but sigmoid and then log breaks as soon as D is sure (log 0 = −∞), and so does log(1 + exp). "
+    "Use F.softplus, F.logsigmoid or F.binary_cross_entropy_with_logits."
 )
 def sigmoid_then_log(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return -torch.log(torch.sigmoid(real_logits)).mean() - torch.log(1 - torch.sigmoid(fake_logits)).mean()
@@ -299,7 +299,8 @@ def log_of_d(fake_logits: Tensor) -> Tensor:
 
 
 @minimax_exercise.mistake(
-    "Right for small logits, but 1 − sigmoid(l) is exactly 0 for a large logit, and its logarithm −∞. Use −F.softplus(l)."
+    "Right for small logits, but 1 − sigmoid(l) is exactly 0 for a large logit, and its logarithm −∞ (exp overflows, too). "
+    "Use −F.softplus(l)."
 )
 def minimax_sigmoid_then_log(fake_logits: Tensor) -> Tensor:
     return torch.log(1 - torch.sigmoid(fake_logits)).mean()
@@ -373,7 +374,8 @@ def wants_to_be_caught(fake_logits: Tensor) -> Tensor:
 
 
 @nonsaturating_exercise.mistake(
-    "Right for small logits, but sigmoid(l) is exactly 0 when D is sure, and its logarithm −∞. Use F.softplus(−l)."
+    "Right for small logits, but sigmoid(l) is exactly 0 when D is sure, and its logarithm −∞ (exp overflows, too). Use "
+    "F.softplus(−l)."
 )
 def nonsaturating_sigmoid_then_log(fake_logits: Tensor) -> Tensor:
     return -torch.log(torch.sigmoid(fake_logits)).mean()
