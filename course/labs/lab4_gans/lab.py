@@ -1514,7 +1514,8 @@ def train_faces(seed: int, n: int, look: Tensor) -> tuple[nn.Module, dict[int, T
 seed_everything(SEED)
 asked = wishes(2000)
 look = with_labels(noise(2000, 64), asked)
-face_g, album = train_faces(SEED, steps(2500), look)
+rounds = 2500 if device.type == "cpu" else 10_000
+face_g, album = train_faces(SEED, steps(rounds), look)
 distances = {played: image_distance(images) for played, images in album.items()}
 rows = {f"round {played}": seen(images[:12]) for played, images in album.items()}
 plots.show(
@@ -1546,11 +1547,15 @@ every = (
 )
 with torch.no_grad():
     grid = seen(face_g(with_labels(same, every)))
-last_size = list(LABELS.values())[-1]
-rows = {f"{list(LABELS)[-1]} {i}": grid[i::last_size] for i in range(last_size)}
+if DATASET == "faces":
+    hairs = ("black", "dark", "brown", "copper", "blond", "grey")
+    mouths = ("shut, frowns", "shut, smiles", "open, frowns", "open, smiles")
+    rows = {mouth: grid[i :: len(mouths)] for i, mouth in enumerate(mouths)}
+else:
+    hairs, rows = [str(kind) for kind in range(KINDS)], {"kind": grid}
 plots.show(
-    plots.image_rows(rows, "One noise vector, every label"),
-    alt="A table of faces: six hair colours by four mouths.",
+    plots.image_rows(rows, "One noise vector, every label", column_titles=hairs),
+    alt="A table of fakes from one noise vector: a column for each hair colour, a row for each mouth.",
 )
 kinds = kinds_seen(album[max(album)])
 obeyed = {}
@@ -1596,6 +1601,26 @@ print(
 r"""
 The fakes are *further* from the training images than new reals are: no copies. (Nor is it proof of imagination: part of the distance are G's odd pixels.)
 
+### Which one is fake?
+
+Two of these are reals. One is a fake: of 200, the one that lies nearest to a training image. Make up your mind before you run the cell after.
+"""
+
+# %%
+seed_everything(SEED)
+best = fakes[:200][distance.argmin()]
+places = torch.randperm(3).tolist()
+three = torch.stack([best, *test_images[torch.randint(len(test_images), (2,))]])[places]
+plots.show(
+    plots.image_rows({"": seen(three)}, "Two reals, one fake", column_titles="abc", size=1.4),
+    alt="Three images side by side, named a, b and c.",
+)
+
+# %%
+print("the fake is", "abc"[places.index(0)])
+
+# %% [markdown]
+r"""
 ### Walk through faces
 
 Above: the same labels, an arc through noise. Below: the same noise, and the *labels* go from one kind to another, through mixtures that no training image had.
@@ -1678,7 +1703,8 @@ rejects a blur at once, for no real is blurred, so G must *choose*. That is wher
 Two things are often said here and are not true. Maximum likelihood itself does not blur: a better model of pixels than independent ones would not. And the
 cross-entropy of grey pixels is no normalised likelihood, so "the VAE maximises the likelihood and therefore blurs" is wrong twice.
 
-And fair is fair: the GAN was told the labels, its training was longer, and the VAE gives what no GAN has: a code for every image, and a loss that means something.
+And fair is fair. Both saw about 40,000 images, but the GAN was told the labels, and took three times as long. More training helps the VAE: in a run of 3,000 steps its distance fell by a third between step
+1,000 and the last, and its sharpness rose from 0.24 to 0.59. And it gives what no GAN has: a code for every image, and a loss that means something.
 
 ## 13. What you have built
 
