@@ -72,3 +72,24 @@ def auroc(scores: Tensor, is_outlier: Tensor) -> float:
     wins = (below + not_above).double().sum() / 2
     return (wins / (len(odd) * len(ordinary))).item()
     ### END SOLUTION
+
+
+def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    """Compute the squared Fréchet distance of two normal distributions, the FID when they describe features of images.
+
+    mu1, mu2: means (D,). cov1, cov2: covariances (D, D), symmetric; they may be singular. Computed in double precision.
+    Raises ValueError if the shapes do not fit. Source: Heusel et al. (2017), equation 6.
+    """
+    d = len(mu1)
+    if mu1.shape != (d,) or mu2.shape != (d,) or cov1.shape != (d, d) or cov2.shape != (d, d):
+        shapes = ", ".join(str(tuple(value.shape)) for value in (mu1, cov1, mu2, cov2))
+        raise ValueError(f"the means and covariances must be (D,), (D, D), (D,), (D, D); they are {shapes}")
+    ### BEGIN SOLUTION
+    mu1, cov1, mu2, cov2 = (value.double() for value in (mu1, cov1, mu2, cov2))
+    # Tr (Σ₁ Σ₂)^½ = Tr (Σ₁^½ Σ₂ Σ₁^½)^½, of a symmetric matrix: real eigenvalues, and rounding below 0 is cut off
+    values, vectors = torch.linalg.eigh(cov1)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    overlap = torch.linalg.eigvalsh(root @ cov2 @ root).clamp(min=0).sqrt().sum()
+    # ‖μ₁ − μ₂‖² + Tr (Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½)
+    return ((mu1 - mu2).square().sum() + cov1.trace() + cov2.trace() - 2 * overlap).item()
+    ### END SOLUTION

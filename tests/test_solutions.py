@@ -53,6 +53,19 @@ WRONG = {
         "outlier_scores": ("+ gaussian_kl(mu, logvar)", "- gaussian_kl(mu, logvar)"),
         "auroc": ("(below + not_above)", "(below + below)"),
     },
+    "lab4_gans": {
+        "optimal_discriminator": ("p_data / both", "p_model / both"),
+        "discriminator_loss": ("F.softplus(-real_logits)", "F.softplus(real_logits)"),
+        "discriminator_step": ("    optimizer.zero_grad()\n", ""),
+        "generator_loss_minimax": ("-F.softplus(fake_logits)", "F.softplus(fake_logits)"),
+        "generator_loss_nonsaturating": ("softplus(-fake_logits)", "softplus(fake_logits)"),
+        "generator_step": ("D(G(z))", "D(G(z).detach())"),
+        "r1_penalty": (".sum(dim=1).mean()", ".mean()"),
+        "interpolate": ("torch.linspace(0, 1, steps,", "torch.linspace(0, 0.9, steps,"),
+        "append_labels": ("[z, one_hot]", "[one_hot, z]"),
+        "append_label_maps": ("[x, maps]", "[maps, x]"),
+        "frechet_distance": ("- 2 * overlap", "- overlap"),
+    },
 }
 CHANGES = [
     pytest.param(lab, name, *change, id=f"{lab}-{name}")

@@ -1,0 +1,2 @@
+# start: empty
+# An empty notebook.
