@@ -19,6 +19,7 @@ train a GAN, see from its numbers which player is winning, say why it collapses 
 # %% setup
 import json
 import math
+import re
 from importlib.resources import files
 
 import matplotlib.pyplot as plt
@@ -535,8 +536,8 @@ def draw_moment(ax: plt.Axes, move: int, seen: dict) -> None:
 seed_everything(SEED)
 G, D = line_generator(), network(1, 1)
 rounds = steps(1000)
-frames = sorted({round(rounds * share) for share in (0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.13, 0.16, 0.19, 0.22, 0.25,
-                                                     0.28, 0.31, 0.34, 0.37, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1)})  # fmt: skip
+shares = (0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.13, 0.16, 0.19, 0.22, 0.25, 0.31, 0.37, 0.45, 0.6, 1)
+frames = sorted({round(rounds * share) for share in shares})
 moments, paid = play(G, D, rounds, frames)
 fig, axes = plt.subplots(2, 3, figsize=(10, 4.6), layout="constrained", sharex=True, sharey=True)
 for ax, share in zip(axes.flat, (0, 0.05, 0.16, 0.25, 0.37, 1), strict=True):
@@ -569,9 +570,23 @@ def draw_frame(move: int) -> None:
 
 
 film = FuncAnimation(fig, draw_frame, frames=frames, interval=250)
-with plt.rc_context({"savefig.dpi": 72, "animation.embed_limit": 2}):
+with plt.rc_context({"savefig.dpi": 64, "animation.embed_limit": 2}):
     html = film.to_jshtml(default_mode="once")
 plt.close(fig)
+html = re.sub(r"<link[^>]*>", "", html)  # the buttons' icons would be fetched from the net: signs do as well
+signs = {
+    "minus": "−",
+    "fast-backward": "⏮",
+    "step-backward": "◂",
+    "play fa-flip-horizontal": "◀",
+    "pause": "⏸",
+    "play": "▶",
+    "step-forward": "▸",
+    "fast-forward": "⏭",
+    "plus": "+",
+}
+for icon, sign in signs.items():
+    html = html.replace(f'<i class="fa fa-{icon}"></i>', sign)
 alt = "A film: reals and fakes on a line and the curve of D, until the fakes cover the reals and D is flat at one half."
 display(HTML(html.replace("<img ", f'<img alt="{alt}" ', 1)))
 
