@@ -576,13 +576,13 @@ plt.close(fig)
 html = re.sub(r"<link[^>]*>", "", html)  # the buttons' icons would be fetched from the net: signs do as well
 signs = {
     "minus": "−",
-    "fast-backward": "⏮",
-    "step-backward": "◂",
+    "fast-backward": "«",
+    "step-backward": "‹",
     "play fa-flip-horizontal": "◀",
-    "pause": "⏸",
+    "pause": "‖",
     "play": "▶",
-    "step-forward": "▸",
-    "fast-forward": "⏭",
+    "step-forward": "›",
+    "fast-forward": "»",
     "plus": "+",
 }
 for icon, sign in signs.items():
