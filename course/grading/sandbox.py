@@ -532,6 +532,7 @@ def _environment(folder: str, scratch: str, threads: int) -> dict[str, str]:
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "PYTHONMALLOC": "malloc",
         **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(256 * MIB)),
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait by spinning would take the core from those that work
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": scratch or "/",
