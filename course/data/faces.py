@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Generator, Tensor
 
+from course.data.factors import check_factors
 from course.data.sprites import uniform
 
 FACTORS = (
@@ -256,7 +257,7 @@ def render_faces(factors: Tensor, size: int = 32, generator: Generator | None = 
     factors: (B, 17), columns as in FACTORS, within LIMITS. generator: makes the pixel noise; the rest is the factors' alone.
     Returns (B, 3, size, size), float32 in [0, 1]. Raises ValueError for another shape and for factors beyond LIMITS.
     """
-    _check_factors(factors, size)
+    check_factors(factors, size, LIMITS, "face", KINDS)
     factors = factors.detach().float()
     images = torch.empty(len(factors), 3, size, size, device=factors.device)
     chunk = max(1, (CHUNK if factors.device.type == "cpu" else 2**24) // size**2)  # a CPU likes to stay in its cache
@@ -347,24 +348,3 @@ def balanced_faces(
         images.append(drawn[0])
         factors.append(drawn[1])
     return torch.cat(images), torch.cat(factors), groups_of(torch.cat(factors), by)[0]
-
-
-def _check_factors(factors: Tensor, size: int) -> None:
-    if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
-        raise ValueError(
-            f"factors {tuple(factors.shape)} must be (B, {len(FACTORS)}), with the columns {', '.join(FACTORS)}; "
-            "give a single face as factors[None]"
-        )
-    if size < 1:
-        raise ValueError(f"size {size} must be at least 1: the pixels along a side, for example 32")
-    low, high = torch.tensor([LIMITS[name] for name in FACTORS], device=factors.device).T
-    good = (factors >= low) & (factors <= high)  # NaN is neither
-    good[:, 0] &= factors[:, 0] == factors[:, 0].round()
-    if not good.all():
-        row, column = (~good).nonzero()[0].tolist()
-        name = FACTORS[column]
-        whole = f"a whole number, the index of one of {', '.join(KINDS)}, " if name == "kind" else ""
-        raise ValueError(
-            f"{name} of face {row} is {factors[row, column]:g}; it must be {whole}from {LIMITS[name][0]} to "
-            f"{LIMITS[name][1]}. Change factors[{row}, {column}]"
-        )

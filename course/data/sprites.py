@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Generator, Tensor
 
+from course.data.factors import check_factors
+
 FACTORS = ("shape", "scale", "rotation", "x", "y", "brightness", "softness")
 SHAPES = ("ellipse", "square", "triangle", "heart")
 # What render_sprites accepts, and what sample_sprites draws from by default.
@@ -92,7 +94,7 @@ def render_sprites(factors: Tensor, size: int = 32) -> Tensor:
     sharp edge, to 1, the blob brightness · exp(−r² / (2 scale²)) whatever the shape.
     Returns (B, 1, size, size), float32 in [0, 1]. Raises ValueError for another shape and for factors beyond LIMITS.
     """
-    _check_factors(factors, size)
+    check_factors(factors, size, LIMITS, "sprite", SHAPES)
     factors = factors.detach().float()
     images = torch.empty(len(factors), size, size, device=factors.device)
     centres = (2 * torch.arange(size, device=factors.device) + 1) / size - 1  # of the pixels
@@ -161,24 +163,3 @@ def sample_blobs(
     factors[:, [3, 4, 1]] = blobs
     factors[:, 5:] = 1  # brightness and softness
     return render_sprites(factors, size), blobs
-
-
-def _check_factors(factors: Tensor, size: int) -> None:
-    if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
-        raise ValueError(
-            f"factors {tuple(factors.shape)} must be (B, {len(FACTORS)}), with the columns {', '.join(FACTORS)}; "
-            "give a single sprite as factors[None]"
-        )
-    if size < 1:
-        raise ValueError(f"size {size} must be at least 1: the pixels along a side, for example 32")
-    low, high = torch.tensor([LIMITS[name] for name in FACTORS], device=factors.device).T
-    good = (factors >= low) & (factors <= high)  # NaN is neither
-    good[:, 0] &= factors[:, 0] == factors[:, 0].round()
-    if not good.all():
-        row, column = (~good).nonzero()[0].tolist()
-        name = FACTORS[column]
-        whole = f"a whole number, the index of one of {', '.join(SHAPES)}, " if name == "shape" else ""
-        raise ValueError(
-            f"{name} of sprite {row} is {factors[row, column]:g}; it must be {whole}from {LIMITS[name][0]} to "
-            f"{LIMITS[name][1]}. Change factors[{row}, {column}]"
-        )
