@@ -102,6 +102,14 @@ def observe(
     return Outcome(answers, used=frozenset(used)), after
 
 
+def gradients(output: Any, *inputs: Tensor) -> list[Tensor]:
+    """Return the gradient of an answer's sum for each input; zeros where none arrives. For probes."""
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        return [torch.zeros_like(value) for value in inputs]
+    found = torch.autograd.grad(output.sum(), inputs, allow_unused=True)
+    return [torch.zeros_like(value) if grad is None else grad for value, grad in zip(inputs, found, strict=True)]
+
+
 def edited_inputs(case: Case, after: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the tensors of a case that are not what they were."""
     return tuple(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.exercise import probe
+from course.checks.probing import gradients
 
 
 def fake_reparameterize(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -31,14 +32,6 @@ def fake_negative_elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, be
     return (17 * logits - 19 * x).mean() + beta * (23 * mu - 29 * logvar).mean()
 
 
-def _gradients(output: Any, *inputs: Tensor) -> list[Tensor]:
-    """Return the gradient of the output's sum for each input; zeros where none arrives."""
-    if not isinstance(output, Tensor) or not output.requires_grad:
-        return [torch.zeros_like(value) for value in inputs]
-    found = torch.autograd.grad(output.sum(), inputs, allow_unused=True)
-    return [torch.zeros_like(value) if grad is None else grad for value, grad in zip(inputs, found, strict=True)]
-
-
 @probe()
 def noise(candidate: Any, mu: Tensor, logvar: Tensor) -> dict[str, Any]:
     """Draw twice."""
@@ -50,7 +43,7 @@ def noise_gradients(candidate: Any, mu: Tensor, logvar: Tensor) -> dict[str, Any
     """Draw, and send a gradient back."""
     mu, logvar = mu.requires_grad_(), logvar.requires_grad_()
     z = candidate(mu, logvar)
-    grad_mu, grad_logvar = _gradients(z, mu, logvar)
+    grad_mu, grad_logvar = gradients(z, mu, logvar)
     return {"z": z, "gradient_of_mu": grad_mu, "gradient_of_logvar": grad_logvar}
 
 
@@ -64,7 +57,7 @@ def kl(candidate: Any, mu: Tensor, logvar: Tensor) -> dict[str, Any]:
 def kl_gradients(candidate: Any, mu: Tensor, logvar: Tensor) -> dict[str, Any]:
     """Call it, and send a gradient back."""
     mu, logvar = mu.requires_grad_(), logvar.requires_grad_()
-    grad_mu, grad_logvar = _gradients(candidate(mu, logvar), mu, logvar)
+    grad_mu, grad_logvar = gradients(candidate(mu, logvar), mu, logvar)
     return {"gradient_of_mu": grad_mu, "gradient_of_logvar": grad_logvar}
 
 
@@ -78,7 +71,7 @@ def nll(candidate: Any, logits: Tensor, x: Tensor) -> dict[str, Any]:
 def nll_gradients(candidate: Any, logits: Tensor, x: Tensor) -> dict[str, Any]:
     """Call it, and send a gradient back."""
     logits = logits.requires_grad_()
-    return {"gradient_of_logits": _gradients(candidate(logits, x), logits)[0]}
+    return {"gradient_of_logits": gradients(candidate(logits, x), logits)[0]}
 
 
 @probe(bernoulli_nll=fake_bernoulli_nll, gaussian_kl=fake_gaussian_kl)
@@ -86,7 +79,7 @@ def elbo(candidate: Any, logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, 
     """Call it with and without beta, and send a gradient back."""
     logits, mu = logits.requires_grad_(), mu.requires_grad_()
     loss = candidate(logits, x, mu, logvar, beta)
-    grad_logits, grad_mu = _gradients(loss, logits, mu)
+    grad_logits, grad_mu = gradients(loss, logits, mu)
     return {
         "loss": loss,
         "loss_without_beta_given": candidate(logits, x, mu, logvar),
@@ -126,7 +119,7 @@ def vae_forward(candidate: Any, x: Tensor, **weights: Any) -> dict[str, Any]:
     if not isinstance(returned, tuple) or len(returned) != 3:
         raise TypeError(f"forward must return three tensors, (logits, mu, logvar); it returned {_kind(returned)}")
     logits, mu, logvar = returned
-    gradient = _gradients(logits, model.encoder.weight)[0]
+    gradient = gradients(logits, model.encoder.weight)[0]
     return {"logits": logits, "mu": mu, "logvar": logvar, "gradient_of_the_encoder": gradient}
 
 

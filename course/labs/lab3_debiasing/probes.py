@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.exercise import probe
+from course.checks.probing import gradients
 from course.vae import VAE
 
 
@@ -18,14 +19,6 @@ def fake_latent_histogram(mu_column: Tensor, bins: int = 10, smoothing: float = 
     edges = low + (high - low) * torch.linspace(0.2, 0.9, bins + 1, device=mu_column.device, dtype=mu_column.dtype)
     wave = torch.arange(bins, device=mu_column.device, dtype=mu_column.dtype)
     return edges, 0.3 + 0.25 * torch.sin(1 + 2.3 * wave) + 10 * smoothing
-
-
-def _gradients(output: Any, *inputs: Tensor) -> list[Tensor]:
-    """Return the gradient of the output's sum for each input; zeros where none arrives."""
-    if not isinstance(output, Tensor) or not output.requires_grad:
-        return [torch.zeros_like(value) for value in inputs]
-    found = torch.autograd.grad(output.sum(), inputs, allow_unused=True)
-    return [torch.zeros_like(value) if grad is None else grad for value, grad in zip(inputs, found, strict=True)]
 
 
 @probe()
@@ -42,7 +35,7 @@ def loss_gradients(candidate: Any, y: Tensor, recon_weight: float, kl_weight: fl
     """Call it, and send a gradient back."""
     inputs = {name: value.requires_grad_() for name, value in batch.items() if name != "x"}
     value = candidate(**(batch | inputs), y=y, recon_weight=recon_weight, kl_weight=kl_weight)
-    found = _gradients(value, *inputs.values())
+    found = gradients(value, *inputs.values())
     return {f"gradient_of_{name}": gradient for name, gradient in zip(inputs, found, strict=True)}
 
 

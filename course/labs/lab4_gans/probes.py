@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.exercise import probe
+from course.checks.probing import gradients
 
 
 def fake_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -32,14 +33,6 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "generator_loss_minimax": fake_generator_loss_minimax,
     "generator_loss_nonsaturating": fake_generator_loss_nonsaturating,
 }
-
-
-def _gradients(output: Any, inputs: list[Tensor]) -> list[Tensor]:
-    """Return the gradient of the output's sum for each input; zeros where none arrives."""
-    if not isinstance(output, Tensor) or not output.requires_grad:
-        return [torch.zeros_like(value) for value in inputs]
-    found = torch.autograd.grad(output.sum(), inputs, allow_unused=True)
-    return [torch.zeros_like(value) if grad is None else grad for value, grad in zip(inputs, found, strict=True)]
 
 
 class _Network(nn.Module):
@@ -102,7 +95,7 @@ def discriminator_cost(candidate: Any, real_logits: Tensor, fake_logits: Tensor)
 def discriminator_cost_gradients(candidate: Any, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Any]:
     """Call it, and send a gradient back."""
     real_logits, fake_logits = real_logits.requires_grad_(), fake_logits.requires_grad_()
-    of_real, of_fake = _gradients(candidate(real_logits, fake_logits), [real_logits, fake_logits])
+    of_real, of_fake = gradients(candidate(real_logits, fake_logits), real_logits, fake_logits)
     return {"gradient_of_the_real_logits": of_real, "gradient_of_the_fake_logits": of_fake}
 
 
@@ -116,7 +109,7 @@ def generator_cost(candidate: Any, fake_logits: Tensor) -> dict[str, Any]:
 def generator_cost_gradients(candidate: Any, fake_logits: Tensor) -> dict[str, Any]:
     """Call it, and send a gradient back."""
     fake_logits = fake_logits.requires_grad_()
-    return {"gradient_of_the_fake_logits": _gradients(candidate(fake_logits), [fake_logits])[0]}
+    return {"gradient_of_the_fake_logits": gradients(candidate(fake_logits), fake_logits)[0]}
 
 
 @probe(**LOSSES)
@@ -201,7 +194,7 @@ def steepness(candidate: Any, x_real: Tensor, **networks: Any) -> dict[str, Any]
 def steepness_gradients(candidate: Any, x_real: Tensor, **networks: Any) -> dict[str, Any]:
     """Call it on a small D, and send a gradient back to D's weights."""
     penalty, D = _penalty(candidate, x_real, networks)
-    found = _gradients(penalty, [D.first.weight, D.first.bias, D.last.weight])
+    found = gradients(penalty, D.first.weight, D.first.bias, D.last.weight)
     names = ("first_weight", "first_bias", "last_weight")
     return {f"the_penalty's_gradient_for_D's_{name}": value for name, value in zip(names, found, strict=True)}
 

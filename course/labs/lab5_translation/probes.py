@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.exercise import probe
+from course.checks.probing import gradients
 
 
 def fake_conditional_pair(condition: Tensor, image: Tensor) -> Tensor:
@@ -31,14 +32,6 @@ def fake_identity_loss(real: Tensor, mapped: Tensor) -> Tensor:
     return (23 * real + 29 * mapped).mean()
 
 
-def _gradients(output: Any, *inputs: Tensor) -> list[Tensor]:
-    """Return the gradient of the output's sum for each input; zeros where none arrives."""
-    if not isinstance(output, Tensor) or not output.requires_grad:
-        return [torch.zeros_like(value) for value in inputs]
-    found = torch.autograd.grad(output.sum(), inputs, allow_unused=True, retain_graph=True)
-    return [torch.zeros_like(value) if grad is None else grad for value, grad in zip(inputs, found, strict=True)]
-
-
 class _Pointwise(nn.Module):
     """Mix an image's channels pixel by pixel, as a 1 x 1 convolution does: a generator or a discriminator of few numbers."""
 
@@ -55,7 +48,7 @@ def pair(candidate: Any, condition: Tensor, image: Tensor) -> dict[str, Any]:
     """Call it, and send a gradient back to the image."""
     image = image.requires_grad_()
     joined = candidate(condition, image)
-    return {"the_pair": joined, "gradient_of_the_image": _gradients(joined, image)[0]}
+    return {"the_pair": joined, "gradient_of_the_image": gradients(joined, image)[0]}
 
 
 @probe(conditional_pair=fake_conditional_pair)
@@ -65,7 +58,7 @@ def conditional_discriminator(
     """Call it with a small discriminator, and send gradients back to that and to the generator."""
     network, generator = _Pointwise(weight, bias), torch.ones((), requires_grad=True)
     loss = candidate(network, condition, real, generator * fake)
-    gradient, to_generator = _gradients(loss, network.weight, generator)
+    gradient, to_generator = gradients(loss, network.weight, generator)
     return {"loss": loss, "gradient_of_D": gradient, "the_gradient_that_reaches_the_generator": to_generator}
 
 
@@ -76,7 +69,7 @@ def conditional_generator(
     """Call it with and without the weight, and send gradients back."""
     fake_logits, fake = fake_logits.requires_grad_(), fake.requires_grad_()
     loss = candidate(fake_logits, fake, target, l1_weight)
-    to_logits, to_fake = _gradients(loss, fake_logits, fake)
+    to_logits, to_fake = gradients(loss, fake_logits, fake)
     return {
         "loss": loss,
         "loss_without_l1_weight_given": candidate(fake_logits, fake, target),
@@ -94,7 +87,7 @@ def block(candidate: Any, x: Tensor, inner: int, has_below: bool) -> dict[str, A
     level = candidate(x.shape[1], inner, below).eval()
     x = x.requires_grad_()
     out = level(x)
-    return {"the_output": out, "gradient_of_x": _gradients(out, x)[0]}
+    return {"the_output": out, "gradient_of_x": gradients(out, x)[0]}
 
 
 @probe()
@@ -105,8 +98,8 @@ def least_squares(candidate: Any, scores: Tensor) -> dict[str, Any]:
     return {
         "loss_of_real_images": real,
         "loss_of_fake_images": fake,
-        "gradient_for_real_images": _gradients(real, scores)[0],
-        "gradient_for_fake_images": _gradients(fake, scores)[0],
+        "gradient_for_real_images": gradients(real, scores)[0],
+        "gradient_for_fake_images": gradients(fake, scores)[0],
     }
 
 
@@ -115,7 +108,7 @@ def distance(candidate: Any, real: Tensor, other: Tensor) -> dict[str, Any]:
     """Call it, and send a gradient back to what the generators made."""
     other = other.requires_grad_()
     loss = candidate(real, other)
-    return {"loss": loss, "gradient_of_the_second_argument": _gradients(loss, other)[0]}
+    return {"loss": loss, "gradient_of_the_second_argument": gradients(loss, other)[0]}
 
 
 @probe(
@@ -132,14 +125,14 @@ def both_generators(
     if not isinstance(returned, tuple) or len(returned) != 2 or not isinstance(returned[1], dict):
         raise TypeError("cyclegan_generator_loss must return two things: the loss, and a dict of its parts")
     loss, parts = returned
-    gradients = _gradients(loss, networks[0].weight, networks[1].weight)
+    found = gradients(loss, networks[0].weight, networks[1].weight)
     return {
         "loss": loss,
         "loss_without_weights_given": candidate(*networks, a, b)[0],
         **{f"'{name}'": parts.get(name) for name in ("adversarial", "cycle", "identity")},
         "the_parts_carry_gradients": any(getattr(part, "requires_grad", False) for part in parts.values()),
-        "gradient_of_G_ab": gradients[0],
-        "gradient_of_G_ba": gradients[1],
+        "gradient_of_G_ab": found[0],
+        "gradient_of_G_ba": found[1],
     }
 
 
@@ -148,7 +141,7 @@ def discriminator(candidate: Any, real: Tensor, fake: Tensor, weight: Tensor, bi
     """Call it with a small discriminator, and send gradients back to that and to the generator."""
     network, generator = _Pointwise(weight, bias), torch.ones((), requires_grad=True)
     loss = candidate(network, real, generator * fake)
-    gradient, to_generator = _gradients(loss, network.weight, generator)
+    gradient, to_generator = gradients(loss, network.weight, generator)
     return {"loss": loss, "gradient_of_D": gradient, "the_gradient_that_reaches_the_generator": to_generator}
 
 
