@@ -1,4 +1,4 @@
-"""The command line: course lab | check | grade | export | pack | build | verify."""
+"""The command line: course lab | check | run | grade | export | pack | build | verify | train."""
 
 import io
 import os
@@ -171,6 +171,33 @@ def run_command(
     if not remarks:
         console.print("✓ every cell ran, and the marked ones print what the solution prints")
     sys.exit(1 if remarks else 0)
+
+
+@app.command("train")
+def train_command(
+    names: Annotated[list[str] | None, typer.Argument(help="checkpoints to make; lists them if none is named")] = None,
+    out: Annotated[Path | None, typer.Option(help="the folder to write to; the course's own if not given")] = None,
+) -> None:
+    """Make the small trained models that ship with the course, each by its recipe."""
+    from course.checkpoints import CheckpointError, all_recipes, card, recipe, train
+    from course.training import pick_device
+
+    try:
+        for name in names or ():
+            recipe(name)  # all names are looked at before the first is trained
+        for name in names or ():
+            console.print(f"{name}: {recipe(name).about}", soft_wrap=True)
+            made = train(name, out, pick_device())
+            numbers = ", ".join(f"{metric} {value:g}" for metric, value in made.metrics.items())
+            console.print(f"{name}: {made.seconds:g} s; {numbers}", soft_wrap=True)
+        if not names:
+            table = Table("checkpoint", "what it is", "seconds", title="Make one with: course train NAME")
+            for name in all_recipes():
+                known = card(name, out)
+                table.add_row(name, known.about, f"{known.seconds:g}")
+            console.print(table)
+    except CheckpointError as error:
+        _fail(str(error))
 
 
 @app.command("export")

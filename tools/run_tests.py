@@ -34,7 +34,9 @@ class Stage:
 
 def stages(full: bool) -> list[Stage]:
     """All stages in order; the first five are the fast part."""
-    units = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}  # small tensors; and two workers, so one thread each
+    # Two workers, so one thread each: threads of two processes that wait by spinning take each other's cores for minutes.
+    one_thread = {"OMP_NUM_THREADS": "1"}
+    units = {**one_thread, "MPLBACKEND": "Agg"}
     reduced = {} if full else {"COURSE_REDUCED": "1"}
     elsewhere = "not browser and not colab"
     all_here = elsewhere if full else f"{elsewhere} and not full"
@@ -53,7 +55,7 @@ def stages(full: bool) -> list[Stage]:
         Stage("verify", tool("course", "verify"), units),
         Stage("unit tests", pytest("-n2", "-q", "-m", all_here, "--ignore=tests/attacks"), units),
         Stage("attacks", pytest("-n2", "-q", "tests/attacks"), units),
-        Stage("solutions", pytest("-n2", "--dist=loadfile", *nbval, "solutions"), reduced),
+        Stage("solutions", pytest("-n2", "--dist=loadfile", *nbval, "solutions"), {**one_thread, **reduced}),
         Stage("browser", pytest("-m", "browser"), missing=no_chromium),
         Stage("colab", pytest("-m", "colab", "tests/colab"), missing=too_old, prepare=colab_environment),
     ]

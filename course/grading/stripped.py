@@ -39,6 +39,7 @@ def write_stripped(lab: Lab, folder: Path) -> None:
         if name.name != "cli.py":
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)
+    shutil.copytree(source / "checkpoints", target / "checkpoints", ignore=shutil.ignore_patterns("__pycache__"))
     (target / "labs" / lab.name).mkdir(parents=True)
     for path in (lab_folder / "probes.py", *lab_folder.glob("*.json")):
         shutil.copyfile(path, target / "labs" / lab.name / path.name)

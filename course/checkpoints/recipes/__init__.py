@@ -1,0 +1,5 @@
+"""The recipes of all checkpoints: one family a file."""
+
+from course.checkpoints.recipes import autoencoders
+
+RECIPES = {**autoencoders.RECIPES}
