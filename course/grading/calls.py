@@ -49,8 +49,11 @@ OF_THE_PARENT = ("fork", "vfork", "kill", "recvmsg")  # what the process that ma
 TO_GIVE_UP_MORE = ("prctl", "seccomp", "prlimit64", "setrlimit")
 
 
-def program(*, may_fork: bool, may_write: bool = True) -> bytes:
-    """Compile a filter: for the process that makes the children (may_fork), or for a child. Raises OSError, RuntimeError."""
+def program(*, may_fork: bool, may_write: bool = True, any_ioctl: bool = False) -> bytes:
+    """Compile a filter: for the process that makes the children (may_fork), or for a child. Raises OSError, RuntimeError.
+
+    any_ioctl: a GPU's driver is spoken to by ioctl, in a language of its own.
+    """
     import pyseccomp as seccomp
 
     refuse = seccomp.ERRNO(errno.EPERM)
@@ -70,7 +73,9 @@ def program(*, may_fork: bool, may_write: bool = True) -> bytes:
         _add(rules, refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, 0))
         _add(rules, seccomp.ALLOW, "prctl", seccomp.Arg(0, seccomp.EQ, PR_SET_NAME))
         _add(rules, seccomp.ALLOW, "prlimit64", seccomp.Arg(0, seccomp.EQ, 0))  # of oneself
-    for question in TERMINAL_QUESTIONS:
+    if any_ioctl:
+        _add(rules, seccomp.ALLOW, "ioctl")
+    for question in () if any_ioctl else TERMINAL_QUESTIONS:
         _add(rules, seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, question))
     for name, flags in (("open", 1), ("openat", 2)):  # old Landlock lets files be emptied that can only be read
         _add(rules, seccomp.ALLOW, name, *(() if may_write else (seccomp.Arg(flags, seccomp.MASKED_EQ, os.O_TRUNC, 0),)))

@@ -20,7 +20,7 @@ CAP_DAC_READ_SEARCH = 2
 
 # Landlock's numbers are the same on every architecture.
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
-READ_FILE, READ_DIR, WRITE_FILE = 1 << 2, 1 << 3, 1 << 1
+READ_FILE, READ_DIR, WRITE_FILE, IOCTL_DEVICE = 1 << 2, 1 << 3, 1 << 1, 1 << 15
 RIGHTS_BY_ABI = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # file rights that each version added
 TCP_FROM_ABI, SCOPES_FROM_ABI = 4, 6
 
@@ -30,8 +30,9 @@ def landlock_version() -> int:
     return max(0, LIBC.syscall(LANDLOCK_CREATE, None, 0, 1))
 
 
-def landlock(readable: Iterable[str], listable: Iterable[str], writable: Iterable[str]) -> None:
-    """Allow only reading below some paths, reading names below others, writing below others again. Raises OSError."""
+def landlock(readable: Iterable[str], listable: Iterable[str], writable: Iterable[str], devices: Iterable[str] = ()) -> None:
+    """Allow only reading below some paths, reading names below others, writing below others again, and the use of some
+    devices. Raises OSError."""
     version = landlock_version()
     rights = sum(bits for since, bits in RIGHTS_BY_ABI.items() if since <= version)
     network = 3 if version >= TCP_FROM_ABI else 0
@@ -39,7 +40,8 @@ def landlock(readable: Iterable[str], listable: Iterable[str], writable: Iterabl
     fields = 1 + (version >= TCP_FROM_ABI) + (version >= SCOPES_FROM_ABI)
     attributes = struct.pack("<QQQ", rights, network, scopes)[: 8 * fields]
     ruleset = _syscall(LANDLOCK_CREATE, attributes, len(attributes), 0)
-    for paths, allowed in ((readable, READ_FILE | READ_DIR), (listable, READ_DIR), (writable, rights)):
+    use = READ_FILE | WRITE_FILE | IOCTL_DEVICE
+    for paths, allowed in ((readable, READ_FILE | READ_DIR), (listable, READ_DIR), (writable, rights), (devices, use)):
         for path in paths:
             _allow(ruleset, path, allowed & rights)
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -102,10 +104,10 @@ def _bound(kind: int) -> int:
     return high
 
 
-def limit(memory: int, data: int, cpu_seconds: int, file_size: int, processes: int) -> None:
+def limit(memory: int | None, data: int, cpu_seconds: int, file_size: int, processes: int) -> None:
     """Bound address space, memory of its own, processor time, files and threads, in bytes, seconds and pieces."""
     for what, most in (
-        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_AS, resource.RLIM_INFINITY if memory is None else memory),
         (resource.RLIMIT_DATA, data),
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_FSIZE, file_size),
@@ -116,7 +118,7 @@ def limit(memory: int, data: int, cpu_seconds: int, file_size: int, processes: i
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
         hard = resource.getrlimit(what)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        most = most if hard == resource.RLIM_INFINITY else hard if most == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
 
 
@@ -133,7 +135,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     if not Path(path).exists():
         return
     if not Path(path).is_dir():
-        rights &= ~READ_DIR & (READ_FILE | WRITE_FILE | 1 | 1 << 14 | 1 << 15)
+        rights &= ~READ_DIR & (READ_FILE | WRITE_FILE | 1 | 1 << 14 | IOCTL_DEVICE)
     parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         _syscall(LANDLOCK_ADD, ruleset, 1, struct.pack("<Qi", rights, parent), 0)

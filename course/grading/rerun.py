@@ -8,14 +8,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from course.checks.exercise import Lab, Tolerance
 from course.grading.result import Figure, Run
-from course.grading.sandbox import Died, Limits, Sandbox, SandboxError, failure_of
+from course.grading.sandbox import START_SECONDS, Died, Limits, Sandbox, SandboxError, failure_of, gpu_devices
+from course.labs import load
 from course.labs.budget import reduced
 
 if TYPE_CHECKING:
@@ -68,7 +70,8 @@ def printed_by(cell: "NotebookNode") -> str:
 def run_whole(lab: Lab, cells: Sequence[str], whole: Whole, level: str, *, slot: int = 0) -> Run:
     """Run a notebook's cells from top to bottom in a sandbox of its own; compare what it prints. Raises SandboxError."""
     printed: list[str] = []
-    started, message, limits = time.monotonic(), "", whole.limits
+    gpu = gpu_works(lab.name, level)
+    started, message, limits = time.monotonic(), "", replace(whole.limits, gpu=gpu)
     with Sandbox(lab, level, limits, slot=slot) as sandbox:
         attempt = sandbox.open(cells)
         try:
@@ -84,7 +87,19 @@ def run_whole(lab: Lab, cells: Sequence[str], whole: Whole, level: str, *, slot:
             with suppress(SandboxError):  # it took its sandbox with it
                 attempt.close()
     figures = compare(cells, printed, whole.expected, lab.tolerance)
-    return Run(not message, message, figures, time.monotonic() - started)
+    return Run(not message, message, figures, time.monotonic() - started, "GPU" if gpu else "CPU")
+
+
+@cache
+def gpu_works(lab: str, level: str) -> bool:
+    """Say whether there is a GPU that works in a sandbox too; tried once, with a sum. Without one, the CPU runs all."""
+    if not gpu_devices():
+        return False
+    try:
+        with Sandbox(load(lab), level, Limits(START_SECONDS, memory=6144, disk=1, gpu=True)) as sandbox:
+            return sandbox.open([]).gpu_works()
+    except (SandboxError, Died, TimeoutError):
+        return False
 
 
 def compare(cells: Sequence[str], printed: Sequence[str], expected: Expected, tolerance: Tolerance) -> tuple[Figure, ...]:

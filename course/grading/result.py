@@ -30,6 +30,7 @@ class Run:
     message: str = ""  # what stopped it
     figures: tuple[Figure, ...] = ()
     seconds: float = 0.0
+    device: str = "CPU"
 
 
 @dataclass(frozen=True)

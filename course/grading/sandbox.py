@@ -31,6 +31,7 @@ MIB = 1 << 20
 PREFIX = "course-sandbox-"  # of the folders with a sandbox's files; then comes the process that made it
 THREADS = 64
 MAX_PRINTED = 20_000  # characters of one cell
+GPU_FILES = ("/proc/driver/nvidia", "/proc/devices", "/sys/module/nvidia", "/sys/module/nvidia_uvm", "/sys/bus/pci/devices")
 FIRST_UID, UIDS = 65_000, 500  # users that own nothing, one for each sandbox of a machine in turn
 ADVICE = (
     "Install bubblewrap (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap), or use Linux 5.13 or "
@@ -52,12 +53,14 @@ class Limits:
     """What one submission may use: seconds for one exercise and for the definitions, memory beyond torch's own.
 
     disk: what it may write; with none, nothing that it sees can be written to. With some, it has a folder of its own.
+    gpu: it may use the machine's GPUs, whose memory is not bounded.
     """
 
     timeout: float = 10.0
     memory: int = 1024  # MiB
     disk: int = 0  # MiB
     threads: int = 1
+    gpu: bool = False
 
 
 DEFAULT = Limits()
@@ -118,14 +121,15 @@ class Sandbox:
                     os.chown(settings["scratch"], settings["uid"], settings["uid"])
             command = [_python(), "-s", "-S", "-B", f"{self._files}/course/grading/worker.py", json.dumps(settings)]
             if level == "bwrap":
-                command = [*_bwrap(settings["readable"], settings["scratch"], limits.disk), *command]
+                shown = [*settings["readable"], *settings["devices"]]
+                command = [*_bwrap(shown, settings["scratch"], limits.disk), *command]
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                env=_environment(self._files, settings["scratch"], limits.threads),
+                env=_environment(self._files, settings["scratch"], limits),
                 start_new_session=True,
             )
         except (OSError, RuntimeError, ImportError) as error:
@@ -202,7 +206,7 @@ class Sandbox:
         exercises = sum(isinstance(entry.item, Exercise) for entry in self.lab.entries.values())
         scratch = f"{self._files}/scratch" if self.limits.disk else ""
         listable: list[str] = []
-        readable = readable_paths()
+        readable = readable_paths() + [path for path in GPU_FILES if self.limits.gpu and os.path.exists(path)]
         if self.level == "landlock":
             readable, listable = _around(readable, _installed_courses(readable))
         libraries = [path for path in map(os.path.realpath, sys.path) if os.path.isdir(path) and "-packages" in path]
@@ -214,6 +218,7 @@ class Sandbox:
             "readable": [self._files, *readable],
             "listable": listable,
             "writable": [scratch] if scratch else [],
+            "devices": gpu_devices() if self.limits.gpu else [],
             "scratch": scratch,
             "threads": self.limits.threads,
             "uid": FIRST_UID + (os.getpid() + slot) % UIDS,
@@ -223,7 +228,7 @@ class Sandbox:
             "processes": THREADS + self.limits.threads + (0 if os.geteuid() == 0 else _threads_of_user()),
             "imports": _imports(self.lab),
             "canary": str(Path(__file__).resolve()),
-            "filters": [] if self.level == "none" else _filters(may_write=self.limits.disk > 0),
+            "filters": [] if self.level == "none" else _filters(self.limits),
         }
 
     def _require_proof(self) -> None:
@@ -300,6 +305,10 @@ class Attempt:
         self._note(noticed)
         edited = edited_inputs(case, after)
         return Outcome(outcome.answers, edited, outcome.failure, outcome.used)
+
+    def gpu_works(self) -> bool:
+        """Say whether a GPU can be used in this sandbox; ask before the submission's code is run. Raises Died."""
+        return self.ask({"do": "gpu"})[0] == {"gpu": True}
 
     def run(self, on_cell: Callable[[int], None] = lambda number: None) -> Iterator[tuple[str, str]]:
         """Run the notebook from top to bottom; yield what each cell printed, and its error ("" if none). Raises Died."""
@@ -431,8 +440,9 @@ def _remove(folder: str) -> None:
     subprocess.run(["rm", "-rf", "--", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
-def _filters(may_write: bool) -> list[str]:
-    return [calls.program(may_fork=True).hex(), calls.program(may_fork=False, may_write=may_write).hex()]
+def _filters(limits: Limits) -> list[str]:
+    child = calls.program(may_fork=False, may_write=limits.disk > 0, any_ioctl=limits.gpu)
+    return [calls.program(may_fork=True, any_ioctl=limits.gpu).hex(), child.hex()]
 
 
 def _threads_of_user() -> int:
@@ -455,6 +465,12 @@ def readable_paths() -> list[str]:
     found = [_python(), *_standard_library(), str(prefix / "lib"), *libraries, *system, *devices]
     found = list(dict.fromkeys(path for path in found if os.path.exists(path)))
     return [path for path in found if not any(path != other and path.startswith(other + "/") for other in found)]
+
+
+def gpu_devices() -> list[str]:
+    """List the files through which an NVIDIA driver is used; none if CUDA_VISIBLE_DEVICES hides the GPUs."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1")
+    return [] if hidden else sorted(str(path) for path in Path("/dev").glob("nvidia*") if path.is_char_device())
 
 
 def _around(paths: Sequence[str], hidden: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -519,14 +535,14 @@ def _copy_font_list(folder: Path) -> None:
         shutil.copy(path, folder)
 
 
-def _environment(folder: str, scratch: str, threads: int) -> dict[str, str]:
-    handed_on = ("COURSE_REDUCED", "COURSE_SEED")
+def _environment(folder: str, scratch: str, limits: Limits) -> dict[str, str]:
+    handed_on = ("COURSE_REDUCED", "COURSE_SEED", *(["CUDA_VISIBLE_DEVICES"] if limits.gpu else []))
     return {
+        **({} if limits.gpu else {"CUDA_VISIBLE_DEVICES": ""}),
         **{name: os.environ[name] for name in handed_on if name in os.environ},
         "MPLCONFIGDIR": folder,
         "TORCHINDUCTOR_CACHE_DIR": folder,
         "USER": "student",
-        "CUDA_VISIBLE_DEVICES": "",
         # Memory in huge pages, in one heap that keeps what is given back: a fork, which has to copy the list of pages,
         # takes a third of the time, and a new tensor need not ask the system.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -537,7 +553,7 @@ def _environment(folder: str, scratch: str, threads: int) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "HOME": scratch or "/",
         "TMPDIR": scratch or "/",
-        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)),
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(limits.threads)),
         "MPLBACKEND": "Agg",
     }
 

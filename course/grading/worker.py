@@ -50,7 +50,7 @@ def serve(settings: dict[str, Any]) -> None:
     null = os.open("/dev/null", os.O_RDWR)
     if settings["level"] != "none":
         if settings["level"] == "landlock":
-            confine.landlock(settings["readable"], settings["listable"], settings["writable"])
+            confine.landlock(settings["readable"], settings["listable"], settings["writable"], settings["devices"])
         if os.geteuid() == 0:
             confine.drop_user(settings["uid"])
         if settings["level"] == "landlock":
@@ -137,7 +137,9 @@ def _be_child(channel: int, settings: dict[str, Any], own_sizes: tuple[int, int]
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.set_threshold(20_000)  # a short life makes little garbage
     memory, data = (size + settings["memory"] for size in own_sizes)
-    confine.limit(memory, data, settings["cpu"], settings["file_size"], settings["processes"])
+    # A GPU's driver reserves more address space than there is memory; what is the process's own stays bounded.
+    space = None if settings["devices"] else memory
+    confine.limit(space, data, settings["cpu"], settings["file_size"], settings["processes"])
     if settings["level"] != "none":
         confine.load_filter(bytes.fromhex(settings["filters"][1]))
     with suppress(wire.Closed):
@@ -159,6 +161,8 @@ def _answer(settings: dict[str, Any]) -> None:
         elif question["do"] == "run":
             _run_cells(question["cells"], settings)
             reply = wire.pack({"ran": True})
+        elif question["do"] == "gpu":
+            reply = wire.pack({"gpu": _gpu_works()})
         else:
             case = wire.unpack_case(question["case"], tensors)
             outcome, after = probing.observe(
@@ -214,6 +218,16 @@ def _define(
         "fingerprints": fingerprints,
         "noticed": noticed,
     }
+
+
+def _gpu_works() -> bool:
+    """Try the GPU with a small sum."""
+    import torch
+
+    try:
+        return bool(torch.cuda.is_available()) and int(torch.ones(3, device="cuda").sum()) == 3
+    except Exception:  # whatever its driver misses here
+        return False
 
 
 def _run_cells(cells: list[str], settings: dict[str, Any]) -> None:

@@ -2,15 +2,18 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course.grading import rerun, sandbox
 from course.grading.rerun import NOT_REACHED, Expected, Whole, agrees, compare, graft, read_expected, run_here, run_whole
 from course.grading.sandbox import Limits
 
@@ -115,6 +118,78 @@ def test_a_notebook_is_run_from_top_to_bottom(run: Any) -> None:
     assert [figure.got for figure in found.figures if figure.cell == "The price"] == ["1", "nothing"]
 
 
+# What a driver's library does, tried on a device that every machine has: open it, speak to it, reserve address space.
+USES_DEVICE = """
+import errno, fcntl, mmap, os, socket
+def tried(attempt):
+    try:
+        attempt()
+        return "done"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+print(tried(lambda: open("/dev/full").close()), tried(lambda: open("/dev/zero").close()))
+print(tried(lambda: fcntl.ioctl(0, 0x4600)), tried(lambda: mmap.mmap(-1, 1 << 38, flags=mmap.MAP_PRIVATE, prot=0).close()))
+print(tried(socket.socket), repr(os.environ["CUDA_VISIBLE_DEVICES"]))
+"""
+
+
+@pytest.mark.slow
+def test_a_gpu_opens_its_devices_and_nothing_else(lab2: Any, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(sandbox, "gpu_devices", lambda: ["/dev/full"])
+    seen = {}
+    for gpu in (True, False):
+        with sandbox.Sandbox(lab2, level, replace(LIMITS, gpu=gpu)) as box:
+            ((printed, error),) = box.open([USES_DEVICE]).run()
+        assert error == ""
+        seen[gpu] = printed.split()
+    refused = {"ENOENT", "EACCES", "EPERM", "ENOSYS", "ENOMEM"}
+    assert seen[True][0] == "done"
+    assert seen[True][2:4] == ["ENOTTY", "done"]
+    assert set(seen[False][:1] + seen[False][2:4]) <= refused
+    for answers in seen.values():  # another device, the network: neither way
+        assert {answers[1], answers[4]} <= refused
+    assert (seen[True][5], seen[False][5]) == ("'0'", "''")
+
+
+def test_a_machine_without_a_gpu_is_not_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rerun, "gpu_devices", list)
+    monkeypatch.setattr(rerun, "Sandbox", None)
+    rerun.gpu_works.cache_clear()
+    assert rerun.gpu_works("lab2_vae", "bwrap") is False
+
+
+@pytest.mark.parametrize(("shown", "used"), [("", False), ("-1", False), ("0", True), (None, True)])
+def test_a_hidden_gpu_is_not_used(shown: str | None, used: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = iter([Path("/dev/null"), tmp_path])  # a device, and a folder such as /dev/nvidia-caps
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: found)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if shown is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    assert sandbox.gpu_devices() == (["/dev/null"] if used else [])
+
+
+@pytest.mark.slow
+def test_a_gpu_that_does_not_work_in_a_sandbox_leaves_the_work_to_the_cpu(
+    level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a device speaks no driver's language."""
+    for module in (rerun, sandbox):
+        monkeypatch.setattr(module, "gpu_devices", lambda: ["/dev/full"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    rerun.gpu_works.cache_clear()
+    assert rerun.gpu_works("lab2_vae", level) is False
+    rerun.gpu_works.cache_clear()
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_whole_notebook_uses_the_gpu(run: Any) -> None:
+    found = run("import torch", "print(torch.ones(3, device='cuda').sum().item())", "print('cost 1.0')")
+    assert (found.finished, found.message, found.device) == (True, "", "GPU")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "says"),
@@ -171,9 +246,9 @@ def test_the_solution_agrees_with_itself_and_a_wrong_one_does_not(
 
 
 @pytest.mark.full
-def test_the_solution_clears_its_bars_in_the_sandbox(
-    lab_cells: Any, strongest: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("lab_cells", ["lab2_vae"], indirect=True)
+def test_a_solution_clears_its_bars_in_the_sandbox(lab_cells: Any, strongest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them: all solutions are run at full steps elsewhere, and above at reduced steps in the sandbox."""
     monkeypatch.delenv("COURSE_REDUCED", raising=False)
     lab, _, cells = lab_cells
     path = Path(__file__).parent.parent.parent / "solutions" / f"{lab.name}.ipynb"
