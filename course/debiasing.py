@@ -104,27 +104,39 @@ def resampling_probabilities(
 
     mu: (N, D). latent_weights: (D,), not negative; 1 for each if None. With Q_j(i) the share of image i's bin in latent j's
     histogram: combine="max" takes p_i ∝ max_j w_j / Q_j(i), combine="product" takes p_i ∝ Π_j Q_j(i)^(−w_j).
-    Returns (N,), positive, with the sum 1. Raises ValueError for other shapes and for an unknown combine.
+    Returns (N,), positive, with the sum 1. Raises ValueError for other shapes, for no images, and for an unknown combine.
     Source: "product" is Amini et al. (2019), equation 6; "max" is the rule of a well-known lab, less a division.
     """
-    if mu.ndim != 2:
-        raise ValueError(f"mu {tuple(mu.shape)} must be (N, D)")
+    if mu.ndim != 2 or mu.numel() == 0:
+        raise ValueError(f"mu {tuple(mu.shape)} must be (N, D), with at least one of each")
     if combine not in ("max", "product"):
         raise ValueError(f'combine={combine!r} must be "max" or "product"')
     if latent_weights is not None and latent_weights.shape != mu.shape[1:]:
         raise ValueError(f"latent_weights {tuple(latent_weights.shape)} must be (D,), one for each of {mu.shape[1]} latents")
     ### BEGIN SOLUTION
-    weights = mu.new_ones(mu.shape[1]) if latent_weights is None else latent_weights.to(mu)
-    rarity = torch.full_like(mu[:, 0], -torch.inf) if combine == "max" else torch.zeros_like(mu[:, 0])
-    for column, weight in zip(mu.T.contiguous(), weights, strict=True):
-        edges, q = latent_histogram(column, bins, smoothing)
-        place = (column - edges[0]) / (edges[-1] - edges[0]).clamp(min=1e-30) * bins  # which bin, as a fraction
-        log_q = q.log().index_select(0, place.long().clamp(0, bins - 1))  # log Q_j(i), (N,)
-        if combine == "max":
-            rarity = torch.maximum(rarity, weight.log() - log_q)  # log of w_j / Q_j(i)
-        else:
-            rarity = rarity - weight * log_q
-    return torch.softmax(rarity, dim=0)  # in logarithms up to here: a product of many small Q would underflow
+    # What latent_histogram does, for all latents at once.
+    n, d = mu.shape
+    weights = mu.new_ones(d) if latent_weights is None else latent_weights.to(mu)
+    parts = mu.split(1000)  # rows that stay in the processor's cache while all is done with them
+    low = torch.stack([part.amin(dim=0) for part in parts]).amin(dim=0)  # (D,)
+    high = torch.stack([part.amax(dim=0) for part in parts]).amax(dim=0)
+    scale = bins / (high - low).clamp(min=1e-30)
+    first = bins * torch.arange(d, dtype=torch.int32, device=mu.device)  # the D histograms, one after the other
+
+    def places(part: Tensor) -> Tensor:
+        """Find for each value its bin in that row of histograms."""
+        return (part - low).mul_(scale).int().clamp_(max=bins - 1).add_(first).flatten()
+
+    counts = torch.stack([torch.bincount(places(part), minlength=d * bins) for part in parts]).sum(dim=0)
+    q = counts.view(d, bins).to(mu.dtype) / n + smoothing
+    log_q = (q / q.sum(dim=1, keepdim=True)).log()  # in logarithms: a product of many small Q would underflow
+    if combine == "max":
+        rarity = weights.log()[:, None] - log_q  # (D, bins): log of w_j / Q_j
+    else:
+        rarity = -weights[:, None] * log_q
+    each = (rarity.flatten().index_select(0, places(part)).view(-1, d) for part in parts)  # (rows, D)
+    log_p = [values.amax(dim=1) if combine == "max" else values.sum(dim=1) for values in each]
+    return torch.softmax(torch.cat(log_p), dim=0)
     ### END SOLUTION
 
 

@@ -52,7 +52,8 @@ class Key:
         """Return what the reference ("") or a mistake answers to a case, with these fakes: as it is, and as it is viewed."""
         place = (part.name, mistake, index, used)
         if place not in self._expected:
-            candidate = self.exercise.mistakes[mistake].candidate if mistake else self.exercise.reference
+            reference = (self.exercise.through if used else None) or self.exercise.reference
+            candidate = self.exercise.mistakes[mistake].candidate if mistake else reference
             seed, case = self.cases(part)[index]
             outcome = run(candidate, part.probe, case, seed=seed, fakes=used, device=self.device)
             if outcome.failure and outcome.failure.kind == "timeout":

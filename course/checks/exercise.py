@@ -65,7 +65,11 @@ class Mistake:
 
 @dataclass
 class Exercise:
-    """A function or class that the student writes; methods names the ones to write, where it is a class."""
+    """A function or class that the student writes; methods names the ones to write, where it is a class.
+
+    through: a style that calls earlier exercises, where the reference does not. It says what is expected of a candidate
+    that calls their stand-ins.
+    """
 
     reference: Any
     parts: Sequence[Part]
@@ -73,6 +77,7 @@ class Exercise:
     methods: Sequence[str] = ()
     mistakes: dict[str, Mistake] = field(default_factory=dict)
     styles: dict[str, Any] = field(default_factory=dict)
+    through: Any = None
 
     @property
     def name(self) -> str:

@@ -824,6 +824,9 @@ def by_histograms_and_edges(
     return F.softmax(log_p, dim=0)
 
 
+resampling_exercise.through = by_histograms_and_edges
+
+
 # -------------------------------------------------------------------------------------------------------- latent_kl
 
 
