@@ -91,7 +91,7 @@ def train_gan(networks: Networks, device: torch.device, conditional: bool) -> No
         chosen = torch.randint(len(images), (16,), generator=generator)
         return images[chosen], labels[chosen]
 
-    fit(step, draw, 600, state={"of_g": of_g, "of_d": of_d}, decay=True, device=device, description="GAN")
+    fit(step, draw, 10_000, state={"of_g": of_g, "of_d": of_d}, decay=True, device=device, description="GAN")
     networks["G"].load_state_dict(mean_g.module.state_dict())
 
 
