@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from course import check, hint, plots, progress, start
-from course.checkpoints import card, load
+from course.checkpoints import load
 from course.checkpoints.recipes.gans import build_classifier, train_classifier
 from course.data import real
 from course.data.faces import HAIRS, MOUTHS, aligned_faces
@@ -1433,7 +1433,7 @@ on to D, now as maps: `PassOnTheMaps` does that. Three things come from practice
 - **A running mean of G's weights** draws the samples. G itself swings from round to round.
 - $\beta_1 = 0.5$, for you know why.
 
-This takes about a minute and a half.
+This takes about a minute.
 """
 
 
@@ -1501,7 +1501,7 @@ EVERY = torch.cartesian_prod(*map(torch.arange, LABELS.values())).reshape(KINDS,
 asked = EVERY[torch.arange(2000) % KINDS]  # 2,000 wishes: every kind in turn
 seed_everything(SEED)
 look = with_labels(noise(2000, 64), asked)
-rounds = 2500 if device.type == "cpu" else 10_000
+rounds = 2000 if device.type == "cpu" else 10_000
 face_g, album = train_faces(SEED, steps(rounds), look)
 distances = {played: image_distance(images) for played, images in album.items()}
 rows = {f"round {played}": seen(images[:40:5]) for played, images in album.items()}
@@ -1557,7 +1557,7 @@ TABLETEXT
 
 ### What does patience buy?
 
-Four times as long: 10,000 rounds, which take a core four to five minutes. The course brings two such generators. `cgan_faces` is our G, trained just as yours, only longer. `gan_faces` is its twin *without labels*:
+Five times as long: 10,000 rounds, which take a core about five minutes. The course brings two such generators. `cgan_faces` is our G, trained just as yours, only longer. `gan_faces` is its twin *without labels*:
 D asks it only whether the face is real, and G draws what it likes.
 """
 
