@@ -1421,7 +1421,7 @@ plots.show(
 
 # %% [markdown]
 r"""
-A blur moves the distance more than a hundred times as far as the grain does, though your eye sees both at once. What this classifier needs to tell mouths apart is lost in a blur, and survives
+A blur moves the distance about a hundred times as far as the grain does, though your eye sees both at once. What this classifier needs to tell mouths apart is lost in a blur, and survives
 the grain; so **this ruler is strict about blur and all but blind to noise**. Another one might see little else than noise. Every Fréchet distance has the taste of its features.
 
 ### The GAN
@@ -1577,10 +1577,10 @@ plots.show(
     ),
     alt="Rows of faces: reals, those of the run above, those of a longer run, and those of a longer run without labels.",
 )
-found = {name: found_in(images) for name, images in runs.items()}
+drawn = {name: found_in(images) for name, images in runs.items()}
 for name, images in runs.items():
-    told = f"{name:<18} Fréchet distance {image_distance(images):6.1f}   kinds {found[name]['kinds']}"
-    asked_for = "".join(f"   {label} {found[name][label]:.1%}" for label in LABELS)
+    told = f"{name:<18} Fréchet distance {image_distance(images):6.1f}   kinds {drawn[name]['kinds']}"
+    asked_for = "".join(f"   {label} {drawn[name][label]:.1%}" for label in LABELS)
     print(told + ("" if "no labels" in name else asked_for + " as asked for"))
 print(f"floor: {floor:.1f}")
 
@@ -1758,8 +1758,8 @@ rejects a blur at once, for no real is blurred, so G must *choose*. That is wher
 Two things are often said here and are not true. Maximum likelihood itself does not blur: a better model of pixels than independent ones would not. And the
 cross-entropy of grey pixels is no normalised likelihood, so "the VAE maximises the likelihood and therefore blurs" is wrong twice.
 
-And fair is fair. Both saw about 40,000 images, but the GAN was told the labels, and took three times as long. More training helps the VAE: in a run of 3,000 steps its distance fell by a third between step
-1,000 and the last, and its sharpness rose from 0.24 to 0.59. And it gives what no GAN has: a code for every image, and a loss that means something.
+And fair is fair. This ruler is strict about blur, as you have seen, so the VAE pays for exactly what it is worst at. Both saw about as many images, but the GAN was told the labels, and took longer. Either would gain from more
+training. And the VAE gives what no GAN has: a code for every image, and a loss that means something.
 
 ## 13. What you have built
 
@@ -1806,7 +1806,7 @@ if DATASET == "faces":
     )
     ratio = image_distance(vae_images) / last_distance
     bar("faces: distance of the VAE over that of the GAN", ratio, above=4)
-    of_run, of_long = found["this run"], found["longer"]
+    of_run, of_long = drawn["this run"], drawn["longer"]
     bar("faces: share of fakes with the hair asked for", of_run["hair"], above=0.95)
     bar("faces: share of fakes with the mouth asked for", of_run["mouth"], above=0.45)
     bar("faces: kinds that get a quarter of their share, of 24", of_run["kinds"], above=20)
