@@ -1,0 +1,65 @@
+"""Drawing fast: a figure whose background is drawn once, and images enlarged pixel by pixel."""
+
+import io
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from course.demos.demo import Picture, Pixels
+
+DPI = 120  # matplotlib's usual 10 points are 17 pixels then: readable from the last row
+
+
+class Canvas:
+    """A figure to be drawn many times: all that does not move is drawn once.
+
+    Make axes in `figure`, and give what will change (lines, images, texts, ...) to moving(). A frame takes some
+    5 ms then; drawing axes and their labels anew takes 60.
+    """
+
+    def __init__(self, width: int = 960, height: int = 420) -> None:
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
+        self._agg = FigureCanvasAgg(self.figure)
+        self._artists: list[Artist] = []
+        self._background = None
+
+    def moving(self, *artists: Artist) -> None:
+        """Say which artists change from frame to frame; they are drawn in this order, above all others."""
+        for artist in artists:
+            artist.set_animated(True)
+            self._artists.append(artist)
+
+    def picture(self, text: str, pointer: Axes | None = None) -> Picture:
+        """Draw a frame; in the axes `pointer`, if given, a pointer counts."""
+        if self._background is None:
+            self._agg.draw()
+            self.figure.set_layout_engine("none")
+            self._background = self._agg.copy_from_bbox(self.figure.bbox)
+        self._agg.restore_region(self._background)
+        for artist in self._artists:
+            artist.draw(self._agg.get_renderer())
+        pixels = np.array(self._agg.buffer_rgba())[..., :3]
+        return Picture(pixels, text, self._box(pointer) if pointer else None)
+
+    def _box(self, axes: Axes) -> tuple[int, int, int, int]:
+        (left, bottom), (right, top) = axes.get_window_extent().get_points()
+        height = self.figure.bbox.height
+        return round(left), round(height - top), round(right), round(height - bottom)
+
+
+def enlarged(images: Tensor, factor: int) -> Pixels:
+    """Turn images (n, C, H, W) in [0, 1], C 1 or 3, into pixels (n, H * factor, W * factor, 3), each a sharp square."""
+    pixels = (images.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return np.broadcast_to(pixels, (*pixels.shape[:3], 3)).repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def png(pixels: Pixels) -> bytes:
+    """Pack pixels (H, W, 3) as PNG: fast rather than small."""
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, format="png", compress_level=1)
+    return packed.getvalue()
