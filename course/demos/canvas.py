@@ -3,10 +3,12 @@
 import io
 
 import numpy as np
+import torch
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -50,6 +52,12 @@ class Canvas:
         (left, bottom), (right, top) = axes.get_window_extent().get_points()
         height = self.figure.bbox.height
         return round(left), round(height - top), round(right), round(height - bottom)
+
+
+def area(x: Tensor, y: Tensor) -> NDArray[np.float32]:
+    """Turn a curve, x and y (n,), into the outline (n + 2, 2) of what lies between it and 0, for Polygon.set_xy()."""
+    ends = torch.stack([x[[-1, 0]], torch.zeros(2)], dim=1)
+    return torch.cat([torch.stack([x, y], dim=1), ends]).numpy()
 
 
 def enlarged(images: Tensor, factor: int) -> Pixels:
