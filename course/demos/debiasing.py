@@ -13,9 +13,10 @@ from course.checkpoints.recipes.debiasing import (
     draw_scenes,
     encode_all,
     face_probabilities,
+    followed,
     recalls,
 )
-from course.data.faces import is_rare
+from course.data.faces import FACTORS, is_rare
 from course.debiasing import effective_sample_size, latent_kl, outlier_scores, resampled_indices
 from course.demos.board import Board
 from course.demos.canvas import Canvas
@@ -50,12 +51,19 @@ def prepare_debiasing() -> Debiasing:
     _, mu, logvar = encode_all(networks["describer"], faces)
     latent = int(latent_kl(mu, logvar).argmax())
     recall, names = recalls(networks)
-    canvas = Canvas(1000, 270)
+    canvas = Canvas(1000, 290)
     left, right = canvas.figure.subplots(1, 2, width_ratios=(1, 1.1))
     low, high = mu[:, latent].min().item(), mu[:, latent].max().item()
     before = left.stairs([0], [low, high], color=BLUE, linewidth=2, label="as collected")
     after = left.stairs([0], [low, high], color=ORANGE, fill=True, alpha=0.6, label="as drawn")
-    left.set(title="The latent that tells most", xlabel=f"z{latent + 1}", xlim=(low, high), ylim=(0, 1.1), yticks=[])
+    to_tone = followed(mu, factors[:, [FACTORS.index("tone")]])[0, latent]
+    left.set(
+        title="The latent that tells most",
+        xlabel=f"z{latent + 1} (correlation with tone {to_tone:.2f})",
+        xlim=(low, high),
+        ylim=(0, 0.75),
+        yticks=[],
+    )
     left.set_ylabel("how often drawn")
     left.legend(frameon=False, loc="upper right")
     right.plot(recall[0.0], range(8), "o", color=BLUE, markersize=8, label="drawn alike")
@@ -64,7 +72,7 @@ def prepare_debiasing() -> Debiasing:
     right.set(title="Recall of each group of new faces", xlim=(0, 1.03))
     right.invert_yaxis()
     right.grid(alpha=0.3)
-    right.legend(frameon=False, loc="lower left")
+    right.legend(frameon=False, loc="upper left")
     canvas.moving(after, before, dots)
     return Debiasing(faces, is_rare(factors, "tone"), mu, logvar, latent, recall, canvas, [before, after], dots)
 
@@ -87,19 +95,20 @@ def render_debiasing(prepared: Debiasing, strength: float, bins: int) -> Picture
     board.paste(0, 170, prepared.canvas.picture("").pixels)
     dark = p[prepared.dark].sum().item()
     return board.picture(
-        f"Strength {strength:g}, {bins} bins: {dark:.0%} of the draws are dark faces, "
-        f"{effective_sample_size(p) / len(p):.0%} of the faces are drawn in effect. Recall (10 bins): worst group {recall.min():.2f}, mean {recall.mean():.2f}."
+        f"Strength {strength:g}, {bins} bins: {dark:.0%} of the draws are dark faces, and "
+        f"{effective_sample_size(p) / len(p):.0%} of the faces are drawn in effect. "
+        f"Recall (trained with 10 bins): worst group {recall.min():.2f}, mean of the groups {recall.mean():.2f}."
     )
 
 
 DEBIASING = Demo(
     name="debiasing",
     title="Debiasing",
-    idea="Row 15: learn the latents, see which values are rare, draw those more often; no attribute label is used.",
-    tries="Raise the strength and watch three things at once: the histogram, the faces, and the worst group. "
+    idea="Debiasing: learn the latents, see which values are rare, draw those more often; no label of a group (lab 3).",
+    tries="Begin at strength 0, raise it, and watch three things: the histogram, the faces, and the worst group. "
     "Then move the bins: which number of them finds the rare faces, and which wastes the draws?",
     controls=[
-        Slider("strength", "Strength of the resampling", 0.0, 1.0, 0.25, 0.0),
+        Slider("strength", "Strength of the resampling", 0.0, 1.0, 0.25, 1.0),
         Slider("bins", "Bins", 3, 60, 1, 10),
     ],
     prepare=prepare_debiasing,
@@ -145,7 +154,7 @@ def prepare_outliers() -> Outliers:
     right.stairs(counts, bins, color=BLUE, fill=True, alpha=0.5, label="ordinary")
     stairs = right.stairs(counts, bins, color=ORANGE, linewidth=2, label="odd")
     line = right.axvline(0, color=RED, linewidth=3, label="threshold")
-    right.set(title="Scores", xlabel="score (nats)", ylabel="scenes", xlim=SCORES, ylim=(0, 130))
+    right.set(title="Scores", xlabel="score (nats)", ylabel="scenes", xlim=SCORES, ylim=(0, 120))
     right.legend(frameon=False, loc="upper right")
     for ax in (left, right):
         ax.grid(alpha=0.3)
@@ -184,7 +193,7 @@ def render_outliers(prepared: Outliers, kind: str, threshold: int) -> Picture:
 OUTLIERS = Demo(
     name="outliers",
     title="Outliers",
-    idea="Rows 4 and 16: a model of the ordinary points at what is not; except where it does not.",
+    idea="Outliers: a model of the ordinary points at what is not; except where it does not (lab 3).",
     tries="Find the threshold that gives you every dark scene, and see what it costs in false alarms. "
     "Then choose fog, which the model has never seen, and explain its curve.",
     controls=[

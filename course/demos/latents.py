@@ -75,7 +75,7 @@ def render_bottleneck(prepared: Bottlenecks, size: str) -> Picture:
 BOTTLENECK = Demo(
     name="bottleneck",
     title="Bottleneck",
-    idea="Row 7: the size of the bottleneck decides how good a copy is.",
+    idea="Compression: the size of the bottleneck decides how good a copy is (lab 1).",
     tries="Begin with one number, and ask what it seems to hold before you widen the bottleneck. "
     "Where does the autoencoder's lead over PCA end, and why must it?",
     controls=[Choice("size", "Numbers in the code, D", [str(size) for size in BOTTLENECKS], "2")],
@@ -109,7 +109,7 @@ def prepare_planes() -> Planes:
     # and stretched until their mean and their covariance are those of the prior too.
     centres = [codes[0].mean(0), torch.zeros(2)]
     axes = [torch.linalg.cholesky(codes[0].T.cov()), torch.eye(2)]
-    canvas = Canvas(620, 350)
+    canvas = Canvas(680, 390)
     both = canvas.figure.subplots(1, 2, sharey=True)
     crosses = []
     for ax, name, z, centre, along in zip(both, ("autoencoder", "VAE"), codes, centres, axes, strict=True):
@@ -146,29 +146,29 @@ def render_plane(prepared: Planes, point: tuple[float, float]) -> Picture:
     for cross in prepared.crosses:
         cross.set_data([point[0]], [point[1]])
     chart = prepared.canvas.picture("", pointer=prepared.pointer)
-    board = Board(960, 430)
-    board.paste(0, 40, chart.pixels)
+    board = Board(1000, 440)
+    board.paste(0, 44, chart.pixels)
     for column, (name, distance) in enumerate(zip(("autoencoder", "VAE"), distances, strict=True)):
         top = 30 + 205 * column
-        board.row(640, top, images[column : column + 1], 6)
-        board.write(845, top + 40, name, 19)
-        board.write(845, top + 75, "to the nearest", 15)
-        board.write(845, top + 95, "real image:", 15)
-        board.write(845, top + 120, f"{distance:.1f}", 24, colour=RED if distance > 20 else "black")
-    board.write(0, 8, "Point into the right plane; the cross follows in both.")
+        board.row(698, top, images[column : column + 1], 6)
+        board.write(900, top + 40, name, 16)
+        board.write(900, top + 75, "to the", 15)
+        board.write(900, top + 95, "nearest real:", 15)
+        board.write(900, top + 120, f"{distance:.1f}", 24, colour=RED if distance > 20 else "black")
+    board.write(8, 8, "Point into the right plane; a cross follows in both.")
     assert chart.box is not None
     left, top, right, bottom = chart.box
     return board.picture(
         f"At ({point[0]:.1f}, {point[1]:.1f}) the autoencoder's image is {distances[0]:.1f} from the nearest real one, "
         f"the VAE's {distances[1]:.1f} (squared distance).",
-        (left, top + 40, right, bottom + 40),
+        (left, top + 44, right, bottom + 44),
     )
 
 
 PLANE = Demo(
     name="plane",
     title="Latent plane",
-    idea="Rows 8 and 11: an autoencoder's plane has holes; a VAE's is continuous and complete.",
+    idea="An autoencoder's plane has holes; what a VAE pays for is continuity and completeness (labs 1 and 2).",
     tries="Walk from the hearts to the squares, and watch both images on the way. "
     "Then look for a place inside the cloud where the autoencoder draws rubbish: can you find one in the VAE's plane?",
     controls=[Point("point", ("first number", "second number"), -3.0, 3.0)],
@@ -235,7 +235,7 @@ def render_traversal(prepared: dict[str, Described], model: str, **moved: float)
 TRAVERSAL = Demo(
     name="traversal",
     title="Traversal",
-    idea="Row 13: move one latent, hold the rest; and two of them together.",
+    idea="Latent perturbation: move one latent and hold the rest, or move two together (labs 2 and 3).",
     tries="Move one slider from end to end and name what it changes, before you read what it follows. "
     "Then move two: is a turned head that laughs what the two movements promised?",
     controls=[
@@ -303,7 +303,7 @@ def render_beta(prepared: Betas, beta: str) -> Picture:
     for place, latent in enumerate(order):
         top = 28 + 68 * place
         board.row(450, top, traverse(vae, torch.zeros(6), latent, torch.linspace(-2, 2, 5)), 2)
-        length = min(told[place], 20) / 20  # without a price, β = 0, one latent tells up to 20 nats
+        length = min(told[place] / 4, 1)  # without a price, β = 0, a latent tells more: its bar is cut, its number is not
         board.draw.rectangle((820, top + 14, 820 + 2 + round(170 * length), top + 34), fill=BLUE)
         board.write(820, top + 40, f"{told[place]:.2f}   {follows[place]}", 15)
     silent = sum(nats < 0.1 for nats in told)
@@ -315,7 +315,7 @@ def render_beta(prepared: Betas, beta: str) -> Picture:
 BETA = Demo(
     name="beta",
     title="β-VAE",
-    idea="Row 14: a stricter price disentangles, and costs sharpness.",
+    idea="Disentanglement: a stricter price for codes separates the factors, and costs sharpness (lab 2).",
     tries="Go from β = 0 to 16, and say at each which latents are silent and what the others do. "
     "Which β would you choose, and what for?",
     controls=[Choice("beta", "β", [str(beta) for beta in BETAS], "4")],
