@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import prod
 
+import torch
 from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
@@ -232,3 +233,20 @@ def image_discriminator(in_shape: ImageShape, widths: tuple[int, ...] = (16, 32,
     for before, after in pairwise((channels, *widths)):
         layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * (height // scale) * (width // scale), 1))
+
+
+class PassOnTheMaps(nn.Module):
+    """A generator of images (B, C, H, W) that joins to each the maps of the labels that came, as one-hot, after its noise.
+
+    body: maps noise and labels (B, noise + n) to images. So its fakes can be shown to a discriminator that asks for labels.
+    """
+
+    def __init__(self, body: nn.Module, noise: int = 64) -> None:
+        super().__init__()
+        self.body, self.noise = body, noise
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (B, noise + n) to (B, C + n, H, W)."""
+        image = self.body(z)
+        labels = z[:, self.noise :, None, None]
+        return torch.cat([image, labels.expand(-1, -1, *image.shape[2:])], dim=1)

@@ -74,6 +74,8 @@ HAIRS = (
     (0.86, 0.71, 0.42),
     (0.72, 0.72, 0.74),
 )
+# The smile and the opening of the mouths of aligned faces.
+MOUTHS = {"shut, frowns": (-1.0, 0.0), "shut, smiles": (1.0, 0.0), "open, frowns": (-0.6, 1.0), "open, smiles": (1.0, 1.0)}
 BACKGROUNDS = ((0.53, 0.65, 0.78), (0.58, 0.72, 0.60), (0.80, 0.74, 0.60), (0.68, 0.60, 0.74), (0.66, 0.66, 0.66))
 WHITE, IRIS, LIP, OPENING = (0.95, 0.95, 0.93), (0.13, 0.10, 0.10), (0.70, 0.24, 0.26), (0.36, 0.12, 0.13)
 RIM, CLOTHES = (0.16, 0.17, 0.22), (0.30, 0.36, 0.46)
@@ -315,6 +317,28 @@ def sample_faces(
         value = torch.where(end < share, uncommon, common)
         factors[:, FACTORS.index(name)] = torch.where(side < 0.5, -value, value) if name == "yaw" else value
     return render_faces(factors, size, generator), factors
+
+
+def aligned_faces(n: int, generator: Generator | None = None, size: int = 32) -> tuple[Tensor, Tensor]:
+    """Draw n faces that look at us from the middle of the frame, but for a pixel of 32, and differ in little else than kind.
+
+    A kind is one of HAIRS and one of MOUTHS. All 24 come in turn, so that each is as frequent as the others.
+    Returns images (n, 3, size, size), float32 in [0, 1], and labels (n, 2), int64: hair and mouth. On the generator's
+    device.
+    """
+    device = None if generator is None else generator.device
+    kind = torch.arange(n, device=device) % (len(HAIRS) * len(MOUTHS))
+    hair, mouth = kind // len(MOUTHS), kind % len(MOUTHS)
+    x, y, tone, length = torch.rand(4, n, generator=generator, device=device)
+    smile, opening = torch.tensor(list(MOUTHS.values()), device=device)[mouth].unbind(1)
+    given: dict[str, Tensor | float] = {
+        "hair": hair.float(), "smile": smile, "mouth": opening, "tone": 0.6 + 0.4 * tone, "length": 0.3 + 0.4 * length,
+        "x": (2 * x - 1) / 16, "y": (2 * y - 1) / 16, "light": 1.0, "strength": 0.1, "scale": 1.25,
+    }  # fmt: skip
+    factors = torch.zeros(n, len(FACTORS), device=device)
+    for name, value in given.items():
+        factors[:, FACTORS.index(name)] = value
+    return render_faces(factors, size), torch.stack([hair, mouth], dim=1)
 
 
 def is_rare(factors: Tensor, name: str) -> Tensor:
