@@ -82,7 +82,12 @@ def demo_command(context: typer.Context) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "demos.ipynb")
         page.write_bytes(to_bytes(build_demos({name: DEMOS[name].title for name in names})))
-        sys.exit(subprocess.run([sys.executable, "-m", "voila", str(page), *options]).returncode)
+        # Extensions of JupyterLab that look for what Voilà's page lacks, and complain.
+        unfit = "['jupyterlab-jupytext', '@voila-dashboards/jupyterlab-preview']"
+        command = [sys.executable, "-m", "voila", str(page), f"--VoilaConfiguration.extension_denylist={unfit}"]
+        paths = [str(ROOT / "course" / "demos"), os.environ.get("JUPYTER_PATH", "")]  # the first has our template
+        environment = {**os.environ, "JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
+        sys.exit(subprocess.run([*command, "--template=course", *options], env=environment).returncode)
 
 
 @app.command("check")

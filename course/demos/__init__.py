@@ -1,8 +1,8 @@
 """Lecture demos: trained models that answer a slider at once.
 
-`show("density")` of widgets.py shows one in a notebook, `course demo` all of them as an app. A demo (demo.py) is controls, and
-a plain function from their values to a picture; canvas.py draws fast; widgets.py alone knows Jupyter. The other files hold the
-demos, each its own few.
+`show("density")` of widgets.py shows one in a notebook, `course demo` all of them as an app. A demo (demo.py) is controls,
+and a plain function from their values to a picture; canvas.py draws fast; widgets.py alone knows Jupyter. The other files hold
+the demos.
 """
 
 from course.demos.clouds import KL

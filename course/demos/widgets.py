@@ -59,6 +59,7 @@ class Live:
                 ipywidgets.HTML(_code(demo)),
             ]
         )
+        self.page.add_class("course-demo-page")
         self.reset()
 
     def reset(self) -> None:
@@ -245,8 +246,7 @@ def _width(width: str = "auto") -> ipywidgets.Layout:
 
 
 def _words(demo: Demo) -> str:
-    style = "font-size:16px; line-height:1.4; max-width:60em"
-    return f"<div style='{style}'>{html.escape(demo.tries)}<br><i>The idea: {html.escape(demo.idea)}</i></div>"
+    return f"<div>{html.escape(demo.tries)}<br><i>The idea: {html.escape(demo.idea)}</i></div>"
 
 
 def _code(demo: Demo) -> str:
