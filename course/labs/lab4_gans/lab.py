@@ -71,9 +71,7 @@ def noise(n: int, size: int = 1) -> Tensor:
     return torch.randn(n, size, device=device)
 
 
-def network(
-    inputs: int, outputs: int, hidden: int = 32, activation: type[nn.Module] = nn.Tanh
-) -> nn.Sequential:
+def network(inputs: int, outputs: int, hidden: int = 32, activation: type[nn.Module] = nn.Tanh) -> nn.Sequential:
     """Make a network with two hidden layers."""
     layers = [nn.Linear(inputs, hidden), activation(), nn.Linear(hidden, hidden), activation()]
     return nn.Sequential(*layers, nn.Linear(hidden, outputs)).to(device)
@@ -176,9 +174,7 @@ for ax, (a, b) in zip(axes, ((0.5, -2.0), (0.9, 0.5), (0.5, 2.0)), strict=True):
     p_data, p_model = true_densities(line_generator(a, b))
     x = line[:, 0].cpu()
     ax.fill_between(x, p_data[:, 0].cpu(), color=BLUE, alpha=0.3, label="density of the reals")
-    ax.fill_between(
-        x, p_model[:, 0].cpu(), color=ORANGE, alpha=0.3, hatch="//", label="density of the fakes"
-    )
+    ax.fill_between(x, p_model[:, 0].cpu(), color=ORANGE, alpha=0.3, hatch="//", label="density of the fakes")
     ax.plot(x, optimal_discriminator(p_data, p_model)[:, 0].cpu(), color="black", label="perfect D")
     ax.set(title=f"fakes: {b:g} ± {a:g}", xlabel="x", ylim=(0, 1.05))
     ax.grid(alpha=0.3)
@@ -288,12 +284,8 @@ def tiny(weight: float, bias: float) -> nn.Linear:
 tiny_g, tiny_d = tiny(2.0, -1.0), tiny(0.5, 0.0)
 sgd = torch.optim.SGD(tiny_d.parameters(), lr=0.5)
 for _ in range(3):
-    paid = discriminator_step(
-        tiny_g, tiny_d, torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0], [-1.0]]), sgd
-    )
-    print(
-        f"D paid {paid:.3f}; its weight is now {tiny_d.weight.item():.3f}, its bias {tiny_d.bias.item():.3f}"
-    )
+    paid = discriminator_step(tiny_g, tiny_d, torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0], [-1.0]]), sgd)
+    print(f"D paid {paid:.3f}; its weight is now {tiny_d.weight.item():.3f}, its bias {tiny_d.bias.item():.3f}")
 print("gradients on G:", [p.grad for p in tiny_g.parameters()])
 
 # %% [markdown]
@@ -439,11 +431,7 @@ length of the gradient that reaches G's two numbers, under both losses.
 # %%
 def gradient_norm(loss: Tensor, G: nn.Module) -> float:
     """Compute the length of the loss's gradient for G's weights."""
-    return (
-        torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(G.parameters()))])
-        .norm()
-        .item()
-    )
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(G.parameters()))]).norm().item()
 
 
 seed_everything(SEED)
@@ -493,9 +481,7 @@ tiny_g, tiny_d = tiny(2.0, -1.0), tiny(0.5, 0.0)
 sgd = torch.optim.SGD(tiny_g.parameters(), lr=0.5)
 for _ in range(3):
     paid = generator_step(tiny_g, tiny_d, torch.tensor([[0.0], [1.0], [-1.0]]), sgd)
-    print(
-        f"G paid {paid:.3f}; its stretch is now {tiny_g.weight.item():.3f}, its shift {tiny_g.bias.item():.3f}"
-    )
+    print(f"G paid {paid:.3f}; its stretch is now {tiny_g.weight.item():.3f}, its shift {tiny_g.bias.item():.3f}")
 print(f"D's weight: {tiny_d.weight.item():.3f}")
 
 # %% [markdown]
@@ -507,9 +493,7 @@ Now let them play: one step of D, one step of G, and again, a thousand times.
 
 
 # %%
-def play(
-    G: nn.Module, D: nn.Module, n: int, look_at: list[int]
-) -> tuple[dict[int, dict], list[float]]:
+def play(G: nn.Module, D: nn.Module, n: int, look_at: list[int]) -> tuple[dict[int, dict], list[float]]:
     """Play n rounds on the line; return what D and G had become at the moves to look at, and what D paid."""
     of_d = torch.optim.Adam(D.parameters(), lr=1e-2, betas=(0.5, 0.99))
     of_g = torch.optim.Adam(G.parameters(), lr=1e-2, betas=(0.5, 0.99))
@@ -542,9 +526,7 @@ moments, paid = play(G, D, rounds, frames)
 fig, axes = plt.subplots(2, 3, figsize=(10, 4.6), layout="constrained", sharex=True, sharey=True)
 for ax, share in zip(axes.flat, (0, 0.05, 0.16, 0.25, 0.37, 1), strict=True):
     draw_moment(ax, round(rounds * share), moments[round(rounds * share)])
-fig.legend(
-    *axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3
-)
+fig.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
 fig.suptitle("The game on a line")
 plots.show(
     fig,
@@ -744,9 +726,7 @@ plane = nn.Linear(2, 1)
 plane.weight.data = torch.tensor([[3.0, -4.0]])
 penalty = r1_penalty(plane, torch.randn(6, 2))
 (again,) = torch.autograd.grad(penalty, plane.weight)
-print(
-    f"steepness of 3 x − 4 y, squared: {penalty.item():.1f};  its gradient for the two weights: {again.tolist()}"
-)
+print(f"steepness of 3 x − 4 y, squared: {penalty.item():.1f};  its gradient for the two weights: {again.tolist()}")
 
 # %% [markdown]
 r"""
@@ -783,9 +763,7 @@ plots.show(
     alt="Without the brake the path circles, and is still far off after 400 rounds; with R1 it goes to the goal at once.",
 )
 goal = math.hypot(braked[0][-1], braked[1][-1])
-print(
-    f"distance from the goal after 400 rounds: plain {math.hypot(circle[0][-1], circle[1][-1]):.2f}, with R1 {goal:.4f}"
-)
+print(f"distance from the goal after 400 rounds: plain {math.hypot(circle[0][-1], circle[1][-1]):.2f}, with R1 {goal:.4f}")
 
 # %% [markdown]
 r"""
@@ -822,9 +800,7 @@ def train_ring(seed: int, gamma: float, beta1: float, n: int) -> tuple[nn.Module
     """Train a GAN on the ring for n rounds; return G, and 1,000 of its points at each quarter of the way."""
     seed_everything(seed)
     G, D = network(2, 2, 64, nn.ReLU), network(2, 1, 64, nn.ReLU)
-    of_g, of_d = (
-        torch.optim.Adam(net.parameters(), lr=5e-4, betas=(beta1, 0.999)) for net in (G, D)
-    )
+    of_g, of_d = (torch.optim.Adam(net.parameters(), lr=5e-4, betas=(beta1, 0.999)) for net in (G, D))
     look = torch.randn(1000, 2, device=device)
     album = []
     for played in range(1, n + 1):
@@ -869,16 +845,12 @@ def draw_points(ax: plt.Axes, points: Tensor, colour: str = ORANGE) -> None:
 
 
 fig, axes = plt.subplots(2, 4, figsize=(10, 5.3), layout="constrained")
-for row, (name, album) in zip(
-    axes, {"plain": plain_album, "R1, γ = 0.1": r1_album}.items(), strict=True
-):
+for row, (name, album) in zip(axes, {"plain": plain_album, "R1, γ = 0.1": r1_album}.items(), strict=True):
     row[0].set_ylabel(name)
     for i, (ax, points) in enumerate(zip(row, album, strict=True)):
         draw_points(ax, points)
         found, near = modes_found(points)
-        ax.set_title(
-            f"round {(i + 1) * (steps(3000) // 4)}: {found} modes, {near:.0%} near", fontsize=9
-        )
+        ax.set_title(f"round {(i + 1) * (steps(3000) // 4)}: {found} modes, {near:.0%} near", fontsize=9)
 fig.legend(
     *axes[0, 0].get_legend_handles_labels(),
     frameon=False,
@@ -916,9 +888,7 @@ def table(beta1: float) -> dict[str, list[dict]]:
     for name, gamma in (("plain", 0.0), ("R1, γ = 0.1", 0.1)):
         rows[name] = [row for row in measured if (row["gamma"], row["beta1"]) == (gamma, beta1)]
         found = "  ".join(str(row["modes"]) for row in rows[name])
-        print(
-            f"  {name:<20}  {found:<20}  " + "  ".join(f"{row['near']:.2f}" for row in rows[name])
-        )
+        print(f"  {name:<20}  {found:<20}  " + "  ".join(f"{row['near']:.2f}" for row in rows[name]))
     return rows
 
 
@@ -1034,9 +1004,7 @@ for i, spherical in enumerate((False, True)):
     }
     left.plot(*walk.cpu().T, **style)
     middle.plot(*arrived.cpu().T, **style)
-left.set(
-    title="in noise", xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$z_1$", ylabel="$z_2$"
-)
+left.set(title="in noise", xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
 left.grid(alpha=0.3)
 middle.set(title="in data")
 left.legend(frameon=False)
@@ -1052,9 +1020,9 @@ for ax, size in zip(axes, (2, 64), strict=True):
     ax.axhspan(*usual.tolist(), color="black", alpha=0.12, label="98 % of random draws")
     z0, z1 = torch.randn(2, 50, size)
     for i, spherical in enumerate((False, True)):
-        lengths = torch.stack(
-            [interpolate(a, b, 21, spherical).norm(dim=1) for a, b in zip(z0, z1, strict=True)]
-        ).mean(dim=0)
+        lengths = torch.stack([interpolate(a, b, 21, spherical).norm(dim=1) for a, b in zip(z0, z1, strict=True)]).mean(
+            dim=0
+        )
         style = {
             "color": (RED, GREEN)[i],
             "marker": ("o", "^")[i],
@@ -1233,13 +1201,9 @@ check(frechet_distance)
 # NBVAL_CHECK_OUTPUT
 middle, round_cloud = torch.zeros(2), torch.eye(2)
 print(f"a cloud and itself: {abs(frechet_distance(middle, round_cloud, middle, round_cloud)):.3f}")
-print(
-    f"moved by (3, 4): {frechet_distance(middle, round_cloud, torch.tensor([3.0, 4.0]), round_cloud):.3f}"
-)
+print(f"moved by (3, 4): {frechet_distance(middle, round_cloud, torch.tensor([3.0, 4.0]), round_cloud):.3f}")
 print(f"three times as wide: {frechet_distance(middle, round_cloud, middle, 9 * round_cloud):.3f}")
-print(
-    f"squeezed to one point: {frechet_distance(middle, round_cloud, middle, 0 * round_cloud):.3f}"
-)
+print(f"squeezed to one point: {frechet_distance(middle, round_cloud, middle, 0 * round_cloud):.3f}")
 
 # %% [markdown]
 r"""
@@ -1278,9 +1242,7 @@ the ring's own mean and covariance.
 seed_everything(SEED)
 cloud = reals.mean(0) + noise(2000, 2) @ torch.linalg.cholesky(reals.T.cov()).T
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.4), layout="constrained")
-for ax, (name, points) in zip(
-    axes, {"GAN with R1": r1_album[-1], "one round cloud": cloud}.items(), strict=True
-):
+for ax, (name, points) in zip(axes, {"GAN with R1": r1_album[-1], "one round cloud": cloud}.items(), strict=True):
     draw_points(ax, points)
     ax.set_title(f"{name}: d² = {distance_between(reals, points):.4f}", fontsize=10)
 fig.suptitle("Which of the two is nearer to the reals?")
@@ -1371,9 +1333,7 @@ def kind_of(labels: Tensor) -> Tensor:
 
 
 plots.show(
-    plots.image_rows(
-        {"reals": seen(train_images[:12]), "": seen(train_images[12:24])}, "What D is shown"
-    ),
+    plots.image_rows({"reals": seen(train_images[:12]), "": seen(train_images[12:24])}, "What D is shown"),
     alt="Two rows of training images.",
 )
 
@@ -1389,9 +1349,7 @@ A small classifier learns to name the kind of an image. Its last hidden layer, 3
 def train_classifier(n: int) -> nn.Sequential:
     """Train a small classifier of the kinds for n steps."""
     seed_everything(0)  # the ruler is the same for every seed of the lab
-    network = nn.Sequential(conv_encoder(SHAPE, 32, width=12), nn.ReLU(), nn.Linear(32, KINDS)).to(
-        device
-    )
+    network = nn.Sequential(conv_encoder(SHAPE, 32, width=12), nn.ReLU(), nn.Linear(32, KINDS)).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
 
     def step(batch: tuple[Tensor, Tensor]) -> dict[str, float]:
@@ -1434,9 +1392,7 @@ named = (kinds_seen(test_images) == kind_of(test_labels)).float().mean().item()
 floor = image_distance(train_images[:2000])
 noisy = image_distance(test_images + 0.1 * torch.randn_like(test_images))
 print(f"the classifier names {named:.1%} of the test images rightly")
-print(
-    f"Fréchet distance of reals to reals, the floor: {floor:.2f};  of reals with a little noise: {noisy:.2f}"
-)
+print(f"Fréchet distance of reals to reals, the floor: {floor:.2f};  of reals with a little noise: {noisy:.2f}")
 
 # %% [markdown]
 r"""
@@ -1485,9 +1441,7 @@ def with_maps(x: Tensor, labels: Tensor) -> Tensor:
 
 def wishes(n: int) -> Tensor:
     """Draw n random labels (n, K)."""
-    return torch.stack(
-        [torch.randint(size, (n,), device=device) for size in LABELS.values()], dim=1
-    )
+    return torch.stack([torch.randint(size, (n,), device=device) for size in LABELS.values()], dim=1)
 
 
 def train_faces(seed: int, n: int, look: Tensor) -> tuple[nn.Module, dict[int, Tensor]]:
@@ -1495,9 +1449,7 @@ def train_faces(seed: int, n: int, look: Tensor) -> tuple[nn.Module, dict[int, T
     seed_everything(seed)
     G = PassOnTheMaps(image_generator(look.shape[1], SHAPE)).to(device)
     D = image_discriminator((SHAPE[0] + sum(LABELS.values()), *SHAPE[1:])).to(device)
-    mean_g = AveragedModel(
-        G.body, multi_avg_fn=get_ema_multi_avg_fn(0.995), use_buffers=True
-    ).eval()
+    mean_g = AveragedModel(G.body, multi_avg_fn=get_ema_multi_avg_fn(0.995), use_buffers=True).eval()
     of_g, of_d = (torch.optim.Adam(net.parameters(), lr=1e-3, betas=(0.5, 0.99)) for net in (G, D))
     album, played = {}, 0
 
@@ -1537,10 +1489,7 @@ plots.show(
     plots.image_rows(rows, "The same noise, from the beginning to the end"),
     alt="Rows of images: grey at round 0, blurred heads, and at the end faces with hair colours and mouths.",
 )
-print(
-    "    ".join(f"round {played}: {distance:.0f}" for played, distance in distances.items())
-    + f"    floor: {floor:.2f}"
-)
+print("    ".join(f"round {played}: {distance:.0f}" for played, distance in distances.items()) + f"    floor: {floor:.2f}")
 
 # %% [markdown]
 r"""
@@ -1555,11 +1504,7 @@ Every column a hair colour, every row a mouth, all from the same noise. And a nu
 # %%
 seed_everything(SEED)
 same = noise(1, 64).expand(KINDS, -1)
-every = (
-    torch.cartesian_prod(*(torch.arange(size) for size in LABELS.values()))
-    .reshape(KINDS, -1)
-    .to(device)
-)
+every = torch.cartesian_prod(*(torch.arange(size) for size in LABELS.values())).reshape(KINDS, -1).to(device)
 with torch.no_grad():
     grid = seen(face_g(with_labels(same, every)))
 if DATASET == "faces":
@@ -1608,9 +1553,7 @@ plots.show(
     plots.image_rows(rows, "Copies?"),
     alt="A row of fakes, and under each the training image nearest to it.",
 )
-print(
-    f"squared distance to the nearest training image, mean: fakes {distance.mean():.1f}, new reals {of_reals.mean():.1f}"
-)
+print(f"squared distance to the nearest training image, mean: fakes {distance.mean():.1f}, new reals {of_reals.mean():.1f}")
 
 # %% [markdown]
 r"""
@@ -1706,9 +1649,7 @@ plots.show(
 )
 for name, images in contest.items():
     found = f"{image_distance(images if name != 'reals' else train_images[:2000]):10.1f}"
-    print(
-        f"{name:>5}:  Fréchet distance {found}    sharpness, reals = 1: {sharpness(images) / sharpness(test_images):.2f}"
-    )
+    print(f"{name:>5}:  Fréchet distance {found}    sharpness, reals = 1: {sharpness(images) / sharpness(test_images):.2f}")
 
 # %% [markdown]
 r"""
