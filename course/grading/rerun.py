@@ -216,3 +216,5 @@ def _gist(source: str) -> str:
 
 def _numbers(text: str) -> list[float]:
     return [float(number.replace("−", "-")) for number in NUMBER.findall(text)]
+
+

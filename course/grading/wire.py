@@ -152,7 +152,7 @@ def _plain(value: Any) -> Any:
 def _value(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    ((kind, content),) = value.items()
+    (kind, content), = value.items()
     if kind == "float":
         return float(content)
     items = [_value(item) for item in content]

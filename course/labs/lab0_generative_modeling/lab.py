@@ -192,7 +192,9 @@ answer_star = ""  # "a", "b" or "c"
 check(answer_star, exercise="answer_star")
 
 # %%
-print(f"supervised: the star belongs to the upper arc with probability {1 - probability_of_lower(star).item():.3f}")
+print(
+    f"supervised: the star belongs to the upper arc with probability {1 - probability_of_lower(star).item():.3f}"
+)
 near = (torch.cdist(star, arcs) < 0.5).sum().item()
 print(f"unsupervised: {near} of the 600 points lie within 0.5 of the star")
 
@@ -229,25 +231,35 @@ def draw_densities(models: dict, title: str, columns: int = 3) -> plt.Figure:
     """Draw each model's density, the true one and the training points; models: name -> log-density of (M,) points."""
     rows = math.ceil(len(models) / columns)
     size = (max(5.5, 3.3 * columns), 2.5 * rows + 0.5)
-    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")
+    fig, axes = plt.subplots(
+        rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+    )
     for ax, (name, log_density) in zip(axes.flat, models.items(), strict=False):
         if log_density is not None:
-            ax.fill_between(line, log_density(line).exp(), color=plots.COLOURS[5], alpha=0.5, label="model")
+            ax.fill_between(
+                line, log_density(line).exp(), color=plots.COLOURS[5], alpha=0.5, label="model"
+            )
         ax.plot(line, truth.log_prob(line).exp(), "k--", linewidth=1.2, label="truth")
-        ax.plot(x, torch.full_like(x, -0.03), "|", color=plots.COLOURS[3], markersize=5, label="data")
+        ax.plot(
+            x, torch.full_like(x, -0.03), "|", color=plots.COLOURS[3], markersize=5, label="data"
+        )
         ax.set_title(name, fontsize=10)
         ax.set_ylim(-0.06, 0.85)
     for ax in axes[-1]:
         ax.set_xlabel("x")
     for ax in axes[:, 0]:
         ax.set_ylabel("density")
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    fig.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
+    )
     fig.suptitle(title)
     return fig
 
 
 plots.show(
-    draw_densities({"200 points, no model yet": None}, "What we have, and where it came from", columns=1),
+    draw_densities(
+        {"200 points, no model yet": None}, "What we have, and where it came from", columns=1
+    ),
     alt="Ticks of 200 points on a line, and a dashed density with a narrow peak left, a wide hill in the middle, a peak right.",
 )
 
@@ -341,7 +353,9 @@ def judge(models: dict) -> dict[str, float]:
     print(f"{'nats per point':28} training   held-out   KL from the truth")
     for name, log_density in models.items():
         found[name] = (truth.log_prob(many) - log_density(many)).mean().item()
-        print(f"{name:28} {log_density(x).mean():8.3f}   {log_density(unseen).mean():8.3f}   {found[name]:8.3f}")
+        print(
+            f"{name:28} {log_density(x).mean():8.3f}   {log_density(unseen).mean():8.3f}   {found[name]:8.3f}"
+        )
     return found
 
 
@@ -357,7 +371,9 @@ never be that sure. The old remedy: pretend that you have seen one more point in
 """
 
 # %%
-smoothed = {f"{bins} bins, one added to each": histogram(x, bins, extra=1.0) for bins in (6, 24, 150)}
+smoothed = {
+    f"{bins} bins, one added to each": histogram(x, bins, extra=1.0) for bins in (6, 24, 150)
+}
 kl_of_histograms = judge(smoothed)
 
 # %% [markdown]
@@ -415,7 +431,9 @@ check(gaussian_log_prob)
 # %%
 # NBVAL_CHECK_OUTPUT
 tilted = torch.tensor([[2.0, 1.2], [1.2, 1.0]])
-values = gaussian_log_prob(torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, -1.0]]), torch.zeros(2), tilted)
+values = gaussian_log_prob(
+    torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, -1.0]]), torch.zeros(2), tilted
+)
 print("three points:", [round(value, 3) for value in values.tolist()])
 tiny = gaussian_log_prob(torch.zeros(1, 50), torch.zeros(50), 1e-4 * torch.eye(50))
 print(f"50 dimensions, spread 0.01: {tiny.item():.3f}")
@@ -597,12 +615,16 @@ plots.show(
 
 # %%
 many_arcs = true_arcs.sample((20_000,))
-gaps = {name: (true_arcs.log_prob(many_arcs) - f(many_arcs)).mean().item() for name, f in plane.items()}
+gaps = {
+    name: (true_arcs.log_prob(many_arcs) - f(many_arcs)).mean().item() for name, f in plane.items()
+}
 for name, gap in gaps.items():
     print(f"KL from the truth: {gap:6.3f} nats   {name}")
 log_density = plane["kernels, h = 0.1"]
 below = (log_density(arcs) <= log_density(star)).sum().item()
-print(f"\nThe star of section 2: log-density {log_density(star).item():.1f}; as low as that: {below} of the 600 points")
+print(
+    f"\nThe star of section 2: log-density {log_density(star).item():.1f}; as low as that: {below} of the 600 points"
+)
 
 # %% [markdown]
 r"""
@@ -691,7 +713,9 @@ from_histogram = inverse_cdf_sample(torch.rand(2_000), edges, density)
 gap_of_histogram = largest_gap(from_histogram, unseen)
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 styles = ({"color": plots.COLOURS[0], "hatch": "//"}, {"color": plots.COLOURS[1], "hatch": ".."})
-for points, name, style in zip((unseen, from_histogram), ("unseen data", "drawn"), styles, strict=True):
+for points, name, style in zip(
+    (unseen, from_histogram), ("unseen data", "drawn"), styles, strict=True
+):
     ax.hist(points, bins=80, range=(LOW, HIGH), density=True, histtype="step", label=name, **style)
 ax.set(
     title=f"Drawn from the histogram: largest gap {gap_of_histogram:.3f}",
@@ -761,7 +785,9 @@ def draw(centres: Tensor, cov: Tensor, n: int) -> Tensor:
 
 def energy_distance(a: Tensor, b: Tensor) -> float:
     """Compare two sets of points: twice the mean distance between them, minus the mean distances within each."""
-    return (2 * torch.cdist(a, b).mean() - torch.cdist(a, a).mean() - torch.cdist(b, b).mean()).item()
+    return (
+        2 * torch.cdist(a, b).mean() - torch.cdist(a, a).mean() - torch.cdist(b, b).mean()
+    ).item()
 
 
 torch.manual_seed(SEED)
@@ -770,13 +796,18 @@ samples["normal distribution"] = draw(arc_mean[None], arc_cov, 2_000)
 for h in (0.02, 0.1, 0.5):
     samples[f"kernels, h = {h}"] = draw(arcs, h**2 * torch.eye(2), 2_000)
 no_mans_land = true_arcs.log_prob(many_arcs).quantile(0.001)
-strays = {name: (true_arcs.log_prob(s) < no_mans_land).float().mean().item() for name, s in samples.items()}
+strays = {
+    name: (true_arcs.log_prob(s) < no_mans_land).float().mean().item()
+    for name, s in samples.items()
+}
 energies = {name: energy_distance(s, unseen_arcs) for name, s in samples.items()}
 
 fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex=True, sharey=True, layout="constrained")
 shown = {"the data": arcs, **samples}
 for i, (ax, (name, points)) in enumerate(zip(axes.flat, shown.items(), strict=True)):
-    ax.scatter(*points[:600].T, s=6, color=plots.COLOURS[i % 7], marker=plots.MARKERS[i], linewidths=0)
+    ax.scatter(
+        *points[:600].T, s=6, color=plots.COLOURS[i % 7], marker=plots.MARKERS[i], linewidths=0
+    )
     note = f": {strays[name]:.0%} strays" if name in strays else ""
     ax.set(
         title=name + note,
@@ -844,7 +875,9 @@ plots.show(
     "slightly blurred new ones from the network.",
 )
 bell_score = gaussian_log_prob(unseen_pixels, pixel_mean, softened).mean().item()
-kernel_scores = {h: kernel_log_density(unseen_pixels, pixels, h).mean().item() for h in (0.05, 0.1, 0.15, 0.2)}
+kernel_scores = {
+    h: kernel_log_density(unseen_pixels, pixels, h).mean().item() for h in (0.05, 0.1, 0.15, 0.2)
+}
 print("mean log-density of unseen images, nats per image:")
 print(f"  one bell              {bell_score:8.0f}")
 for h, score in kernel_scores.items():
@@ -901,7 +934,9 @@ torch.manual_seed(SEED)
 true_angle = 2 * math.pi * torch.rand(400)
 wall = shadows(tree, true_angle)
 plots.show(
-    plots.image_rows({"shadows": wall[:12]}, "What the prisoners see, in the order in which it came"),
+    plots.image_rows(
+        {"shadows": wall[:12]}, "What the prisoners see, in the order in which it came"
+    ),
     alt="Twelve small dark shadows of a tree with three branches, each seen from another side, in no order.",
 )
 
@@ -946,13 +981,17 @@ aligned = (direction * found_angle - shift) % (2 * math.pi)
 error = torch.atan2((aligned - true_angle).sin(), (aligned - true_angle).cos()).abs().rad2deg()
 order = found_angle.argsort()
 plots.show(
-    plots.image_rows({"sorted": wall[order[:: len(order) // 12]][:12]}, "The prisoners put the shadows in order"),
+    plots.image_rows(
+        {"sorted": wall[order[:: len(order) // 12]][:12]}, "The prisoners put the shadows in order"
+    ),
     alt="Twelve shadows in which the tree turns step by step.",
 )
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.7), layout="constrained")
 panels = ("as found", found_angle % (2 * math.pi)), ("start and direction adjusted", aligned)
 for i, (ax, (name, angle)) in enumerate(zip(axes, panels, strict=True)):
-    ax.scatter(true_angle.rad2deg(), angle.rad2deg(), s=8, color=plots.COLOURS[i], marker=plots.MARKERS[i])
+    ax.scatter(
+        true_angle.rad2deg(), angle.rad2deg(), s=8, color=plots.COLOURS[i], marker=plots.MARKERS[i]
+    )
     ax.set(
         title=name,
         xlabel="true angle (degrees)",
@@ -983,7 +1022,9 @@ Take the *mirror* tree, with front and back swapped, and let it turn the *other 
 film = torch.arange(10) * 2 * math.pi / 10
 mirror_tree = tree * torch.tensor([1.0, -1.0, 1.0])
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharex=True, sharey=True, layout="constrained")
-for ax, points, name, way in zip(axes, (tree, mirror_tree), ("the tree", "the mirror tree"), (1, -1), strict=True):
+for ax, points, name, way in zip(
+    axes, (tree, mirror_tree), ("the tree", "the mirror tree"), (1, -1), strict=True
+):
     for i, piece in enumerate(points.split([60, 30, 30, 25])):
         names = ("trunk", "low branch", "middle branch", "high branch")
         style = {
@@ -1089,7 +1130,9 @@ bar("line: largest gap between points drawn and data", gap_of_histogram, below=0
 # %%
 normal, needles, good = "normal distribution", "kernels, h = 0.02", "kernels, h = 0.1"
 bar("plane: KL of the bell over that of kernels, h = 0.1", gaps[normal] / gaps[good], above=3.0)
-bar("plane: KL of kernels, h = 0.02, over that of the bell", gaps[needles] / gaps[normal], above=1.2)
+bar(
+    "plane: KL of kernels, h = 0.02, over that of the bell", gaps[needles] / gaps[normal], above=1.2
+)
 bar("plane: strays of the bell over those of h = 0.1", strays[normal] / strays[good], above=4.0)
 bar("plane: strays of h = 0.02", strays[needles], below=0.02)
 bar(

@@ -206,8 +206,12 @@ Before it learns anything, here is one made by hand, to look through.
 halve = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
 widen = nn.Sequential(nn.Linear(2, 4, bias=False), nn.Unflatten(1, (1, 2, 2)))
 with torch.no_grad():
-    halve[1].weight.copy_(torch.tensor([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]))  # the mean of each row of pixels
-    widen[0].weight.copy_(torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]]))  # each mean to both pixels of its row
+    halve[1].weight.copy_(
+        torch.tensor([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
+    )  # the mean of each row of pixels
+    widen[0].weight.copy_(
+        torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]])
+    )  # each mean to both pixels of its row
     by_hand = Autoencoder(halve, widen)
     image = torch.tensor([[[[0.0, 1.0], [0.5, 0.5]]]])
     print("image", image.flatten().tolist(), "code", by_hand.encode(image)[0].tolist(), end=" ")
@@ -246,10 +250,14 @@ line_out = nn.Sequential(nn.Linear(1, 4, bias=False), nn.Unflatten(1, (1, 2, 2))
 for layer in (line_in[1], line_out[0]):
     nn.init.constant_(layer.weight, 0.3)
 tiny = Autoencoder(line_in, line_out).eval()
-greys = torch.linspace(0, 1, 9).reshape(9, 1, 1, 1).expand(9, 1, 2, 2)  # nine images, each of one shade
+greys = (
+    torch.linspace(0, 1, 9).reshape(9, 1, 1, 1).expand(9, 1, 2, 2)
+)  # nine images, each of one shade
 sgd = torch.optim.SGD(tiny.parameters(), lr=0.05)
 costs = [train_epoch(tiny, (batch for batch in greys.split(4)), sgd) for _ in range(4)]
-print("mean error in four epochs, batches of 4, 4 and 1:", [round(cost, 4) for cost in costs], end=" ")
+print(
+    "mean error in four epochs, batches of 4, 4 and 1:", [round(cost, 4) for cost in costs], end=" "
+)
 print("training mode:", tiny.training)
 
 # %% [markdown]
@@ -300,11 +308,15 @@ def error_of(model: nn.Module, images: Tensor) -> float:
     return squared_error(model(x), x).mean().item()
 
 
-def trained_autoencoder(images: Tensor, latent_dim: int, updates: int) -> tuple[Autoencoder, list[float]]:
+def trained_autoencoder(
+    images: Tensor, latent_dim: int, updates: int
+) -> tuple[Autoencoder, list[float]]:
     """Build and train an autoencoder out of your pieces."""
     seed_everything(SEED)
     shape = tuple(images.shape[1:])
-    model = Autoencoder(build_encoder(shape, latent_dim), build_decoder(latent_dim, shape)).to(device)
+    model = Autoencoder(build_encoder(shape, latent_dim), build_decoder(latent_dim, shape)).to(
+        device
+    )
     return model, train(model, images, updates)
 
 
@@ -317,7 +329,9 @@ series = {f"D = {d}": (range(1, len(costs) + 1), costs) for d, costs in historie
 fig = plots.curves(series, "Training five autoencoders", "epoch", "squared error per image")
 fig.axes[0].set(ylim=(0, 1.3 * histories[1][0]), xticks=range(0, len(histories[1]) + 1, 5))
 fig.axes[0].legend(ncols=5, loc="upper center", frameon=False, fontsize=9)
-plots.show(fig, alt="Five falling curves of the training error: the larger the bottleneck, the lower it ends.")
+plots.show(
+    fig, alt="Five falling curves of the training error: the larger the bottleneck, the lower it ends."
+)
 
 # %% [markdown]
 r"""
@@ -328,7 +342,9 @@ All curves fall, steeply at first. The more numbers, the lower they end. And the
 with torch.no_grad():
     rows = {f"D = {d}": models[d](test_images[:12].to(device)).clamp(0, 1) for d in SIZES}
 plots.show(
-    plots.image_rows({"ground truth": test_images[:12], **rows}, "Images that none of them has seen"),
+    plots.image_rows(
+        {"ground truth": test_images[:12], **rows}, "Images that none of them has seen"
+    ),
     alt="Six rows of twelve images: the ground truth, and copies through 1, 2, 5, 10 and 32 numbers, ever sharper.",
 )
 
@@ -371,7 +387,11 @@ In two dimensions with $k = 1$ the sheet is a line:
 # %%
 generator = torch.Generator().manual_seed(0)
 along = torch.randn(120, 1, generator=generator)
-cloud = torch.tensor([[2.0, 1.0]]) + along * torch.tensor([[1.2, 0.7]]) + 0.3 * torch.randn(120, 2, generator=generator)
+cloud = (
+    torch.tensor([[2.0, 1.0]])
+    + along * torch.tensor([[1.2, 0.7]])
+    + 0.3 * torch.randn(120, 2, generator=generator)
+)
 middle = cloud.mean(0)
 towards = torch.linalg.svd(cloud - middle).Vh[0]
 feet = middle + ((cloud - middle) @ towards)[:, None] * towards
@@ -379,7 +399,9 @@ fig, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")
 for point, foot in zip(cloud.tolist(), feet.tolist(), strict=True):
     ax.plot(*zip(point, foot, strict=True), color="grey", linewidth=0.7)
 ax.scatter(*cloud.T, s=16, color=plots.COLOURS[0], marker=plots.MARKERS[0], label="data")
-ax.scatter(*feet.T, s=10, color=plots.COLOURS[3], marker=plots.MARKERS[3], label="from one number each")
+ax.scatter(
+    *feet.T, s=10, color=plots.COLOURS[3], marker=plots.MARKERS[3], label="from one number each"
+)
 ax.set(
     title="PCA with k = 1: the nearest points on the best line",
     xlabel="first pixel",
@@ -430,7 +452,9 @@ the very images that it is tested on, while the autoencoders have never seen the
 
 # %%
 flat = test_images.flatten(1)
-pca_errors = {d: (pca_reconstruct(flat, d) - flat).square().sum(1).mean().item() for d in (0, *SIZES)}
+pca_errors = {
+    d: (pca_reconstruct(flat, d) - flat).square().sum(1).mean().item() for d in (0, *SIZES)
+}
 series = {
     "PCA": (SIZES, [pca_errors[d] for d in SIZES]),
     "autoencoder": (SIZES, list(errors.values())),
@@ -452,7 +476,9 @@ print(f"Without any number, from the mean alone: {pca_errors[0]:.1f}")
 print("   D   784 to D   PCA error   autoencoder's   of the spread kept: PCA   autoencoder")
 for d in SIZES:
     kept = [f"{1 - error / pca_errors[0]:.0%}" for error in (pca_errors[d], errors[d])]
-    print(f"{d:4d} {784 / d:8.0f}:1 {pca_errors[d]:11.1f} {errors[d]:15.1f} {kept[0]:>25} {kept[1]:>13}")
+    print(
+        f"{d:4d} {784 / d:8.0f}:1 {pca_errors[d]:11.1f} {errors[d]:15.1f} {kept[0]:>25} {kept[1]:>13}"
+    )
 
 # %% [markdown]
 r"""
@@ -484,7 +510,9 @@ best = pca_reconstruct(flat, FIVE)
 best_error = (best - flat).square().sum(1).mean().item()
 with torch.no_grad():
     apart = (straight(few_images.to(device)).cpu().flatten(1) - best).square().sum(1).mean().item()
-print(f"linear autoencoder: {straight_error:.2f}   PCA: {best_error:.2f}   their copies differ by {apart:.2f}")
+print(
+    f"linear autoencoder: {straight_error:.2f}   PCA: {best_error:.2f}   their copies differ by {apart:.2f}"
+)
 
 # %% [markdown]
 r"""
@@ -520,7 +548,9 @@ with torch.no_grad():
     heart_train_codes = heart_model.encode(heart_images.to(device)).cpu()
     heart_codes = heart_model.encode(heart_tests.to(device)).cpu()
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-for ax, place, name in zip(axes, heart_places.T, ("x, left to right", "y, bottom to top"), strict=True):
+for ax, place, name in zip(
+    axes, heart_places.T, ("x, left to right", "y, bottom to top"), strict=True
+):
     dots = ax.scatter(*heart_codes.T, c=place, s=9, cmap="viridis", rasterized=True)
     ax.set(title=f"coloured by {name}", xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
     fig.colorbar(dots, ax=ax, label=name, shrink=0.85)
@@ -564,7 +594,9 @@ _, train_places = hearts(6_000, seed=1)
 guesses = train_places[nearest_codes(heart_codes, heart_train_codes, 5)].mean(dim=1)
 miss = (guesses - heart_places).norm(dim=1).mean().item() * 14  # the frame is 2 wide, and 28 pixels
 blind = (heart_places - train_places.mean(0)).norm(dim=1).mean().item() * 14
-print(f"Guessed from five neighbours in the latent plane: {miss:.2f} pixels off on average. Without the code: {blind:.1f}.")
+print(
+    f"Guessed from five neighbours in the latent plane: {miss:.2f} pixels off on average. Without the code: {blind:.1f}."
+)
 
 # %% [markdown]
 r"""
@@ -605,12 +637,18 @@ usual_gap = gap_to(heart_train_codes, heart_codes).quantile(0.99).item()
 low, high = heart_train_codes.min(0).values, heart_train_codes.max(0).values
 R = 12  # rows and columns of the grid
 across, up = (torch.linspace(float(a), float(b), R) for a, b in zip(low, high, strict=True))
-grid = torch.stack(torch.meshgrid(across, up.flip(0), indexing="xy"), dim=2).reshape(-1, 2)  # row by row from the top
+grid = torch.stack(torch.meshgrid(across, up.flip(0), indexing="xy"), dim=2).reshape(
+    -1, 2
+)  # row by row from the top
 in_hole = gap_to(heart_train_codes, grid) > usual_gap
 with torch.no_grad():
     drawn = heart_model.decode(grid.to(device)).clamp(0, 1).cpu()
-fig, (left, right) = plt.subplots(1, 2, figsize=(11, 5.8), width_ratios=(1, 1.3), layout="constrained")
-left.scatter(*heart_train_codes.T, s=2, color=plots.COLOURS[0], label="training codes", rasterized=True)
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(11, 5.8), width_ratios=(1, 1.3), layout="constrained"
+)
+left.scatter(
+    *heart_train_codes.T, s=2, color=plots.COLOURS[0], label="training codes", rasterized=True
+)
 left.scatter(*grid[in_hole].T, s=22, color=plots.COLOURS[3], marker="x", label="grid, in a hole")
 left.scatter(*grid[~in_hole].T, s=12, color="black", marker="o", label="grid, on the map")
 left.set(title="where the codes lie", xlabel="$z_1$", ylabel="$z_2$")
@@ -626,7 +664,9 @@ plots.show(
     fig,
     alt="Left: codes, and a grid with crosses apart from all codes. Right: the decoded grid; framed images are broken.",
 )
-print(f"{in_hole.float().mean():.0%} of this rectangle are holes (of the test images, by construction, 1%)")
+print(
+    f"{in_hole.float().mean():.0%} of this rectangle are holes (of the test images, by construction, 1%)"
+)
 
 # %% [markdown]
 r"""
@@ -655,7 +695,9 @@ TEN = models[10]
 with torch.no_grad():
     train_codes, test_codes = (TEN.encode(x.to(device)).cpu() for x in (train_images, test_images))
 torch.manual_seed(SEED)
-random_codes = train_codes.mean(0) + torch.randn(500, 10) @ torch.linalg.cholesky(train_codes.T.cov()).T
+random_codes = (
+    train_codes.mean(0) + torch.randn(500, 10) @ torch.linalg.cholesky(train_codes.T.cov()).T
+)
 rebuilt, invented = decoded(TEN, test_codes), decoded(TEN, random_codes)
 rows = {"real": test_images[:12], "rebuilt": rebuilt[:12], "random codes": invented[:12]}
 plots.show(
@@ -739,7 +781,9 @@ image, if the map is good there.
 t = torch.linspace(0, 1, 11)
 
 
-def paths(model: Autoencoder, images: Tensor, first: list[int], last: list[int]) -> tuple[Tensor, Tensor]:
+def paths(
+    model: Autoencoder, images: Tensor, first: list[int], last: list[int]
+) -> tuple[Tensor, Tensor]:
     """Walk from images to images in 11 steps, by pixels and by codes; return both, (pairs, 11, C, H, W)."""
     with torch.no_grad():
         z = model.encode(images.to(device)).cpu()
@@ -779,7 +823,9 @@ Both ways begin and end at the same rebuilt images.
 first, last = list(range(0, 400, 2)), list(range(1, 400, 2))
 along = {
     name: distance_to_data(way.flatten(0, 1)).reshape(-1, 11).mean(0).tolist()
-    for name, way in zip(("by pixels", "by codes"), paths(TEN, test_images, first, last), strict=True)
+    for name, way in zip(
+        ("by pixels", "by codes"), paths(TEN, test_images, first, last), strict=True
+    )
 }
 plots.show(
     plots.curves(
@@ -880,7 +926,10 @@ The next cell holds your results against bars that every one of five seeds clear
 """
 
 # %%
-invented_gap = distances["random codes, decoded"].mean().item() / distances["test images, rebuilt"].mean().item()
+invented_gap = (
+    distances["random codes, decoded"].mean().item()
+    / distances["test images, rebuilt"].mean().item()
+)
 print(f"{DATASET}: D = 2 {errors[2]:.1f}, D = 32 {errors[32]:.1f} squared error per test image")
 if DATASET == "glyphs":
     limits = {1: 0.95, 2: 0.85, 5: 0.65, 10: 0.6, 32: 0.95}

@@ -221,7 +221,10 @@ def bell(mean: float, std: float) -> Tensor:
     return torch.exp(-((line - mean) ** 2) / (2 * std**2)) / (std * math.sqrt(2 * math.pi))
 
 
-bells = {f"μ = {m}, σ = {s}": (line.tolist(), bell(m, s).tolist()) for m, s in ((1, 0.8), (0, 0.3), (3, 0.5))}
+bells = {
+    f"μ = {m}, σ = {s}": (line.tolist(), bell(m, s).tolist())
+    for m, s in ((1, 0.8), (0, 0.3), (3, 0.5))
+}
 prior = {"prior: μ = 0, σ = 1": (line.tolist(), bell(0, 1).tolist())}
 plots.show(
     plots.curves({**prior, **bells}, "Clouds and the prior", "z", "density"),
@@ -263,9 +266,13 @@ average $\log q(z) - \log p(z)$. Each line below is one such estimate. They shou
 # %%
 torch.manual_seed(SEED)
 mean, logvar = torch.tensor([[0.8, -0.5]]), torch.tensor([[-1.0, 0.3]])
-draws = reparameterize(mean.expand(20, 5000, 2).reshape(-1, 2), logvar.expand(20, 5000, 2).reshape(-1, 2))
+draws = reparameterize(
+    mean.expand(20, 5000, 2).reshape(-1, 2), logvar.expand(20, 5000, 2).reshape(-1, 2)
+)
 q = torch.distributions.Normal(mean, (0.5 * logvar).exp())
-terms = (q.log_prob(draws) + 0.5 * draws**2 + 0.5 * math.log(2 * math.pi)).sum(dim=1).reshape(20, 5000)
+terms = (
+    (q.log_prob(draws) + 0.5 * draws**2 + 0.5 * math.log(2 * math.pi)).sum(dim=1).reshape(20, 5000)
+)
 counts = [10, 30, 100, 300, 1000, 3000, 5000]
 runs = torch.stack([terms[:, :n].mean(dim=1) for n in counts], dim=1)
 truth = gaussian_kl(mean, logvar).item()
@@ -321,7 +328,9 @@ check(bernoulli_nll)
 # NBVAL_CHECK_OUTPUT
 grey = torch.full((1, 1, 2, 2), 0.5)
 for logit in (0.0, 2.0, 200.0):
-    print(f"four pixels of 0.5, logits {logit:>5}: {bernoulli_nll(torch.full_like(grey, logit), grey).item():8.3f} nats")
+    print(
+        f"four pixels of 0.5, logits {logit:>5}: {bernoulli_nll(torch.full_like(grey, logit), grey).item():8.3f} nats"
+    )
 
 # %% [markdown]
 r"""
@@ -347,7 +356,11 @@ check(negative_elbo)
 # NBVAL_CHECK_OUTPUT
 logits, x = torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
 mu, logvar = torch.ones(2, 3), torch.zeros(2, 3)
-print(" ".join(f"β = {beta}: {negative_elbo(logits, x, mu, logvar, beta).item():.3f}" for beta in (0, 1, 4)))
+print(
+    " ".join(
+        f"β = {beta}: {negative_elbo(logits, x, mu, logvar, beta).item():.3f}" for beta in (0, 1, 4)
+    )
+)
 
 # %% [markdown]
 r"""
@@ -403,9 +416,7 @@ print(f"mu {mu.mean():.1f}, logvar {logvar.mean():.1f}; logits: mean {logits.mea
 print("gradient that reaches mu:", [round(g, 1) for g in gradient[:2].tolist()])
 glass.eval()
 drawn, again = glass.sample(100_000), glass.sample(100_000)
-print(
-    f"drawn: mean {drawn.mean():.1f}, spread {drawn.std():.1f}; other images the second time: {not torch.equal(drawn, again)}"
-)
+print(f"drawn: mean {drawn.mean():.1f}, spread {drawn.std():.1f}; other images the second time: {not torch.equal(drawn, again)}")
 print(f"gradients: {drawn.requires_grad}; training mode: {glass.training}", end=" ")
 _ = glass.train().sample(1)
 print(f"and {glass.training}")
@@ -455,11 +466,15 @@ autoencoder from the beginning is the third: it pays nothing for its codes.
 
 
 # %%
-def train_vae(images: Tensor, latent_dim: int, beta: float, n: int, seed: int) -> tuple[VAE, dict[str, list[float]]]:
+def train_vae(
+    images: Tensor, latent_dim: int, beta: float, n: int, seed: int
+) -> tuple[VAE, dict[str, list[float]]]:
     """Train a VAE with your train_step; return it with what each step reported."""
     seed_everything(seed)
     shape = tuple(images.shape[1:])
-    model = VAE(mlp_encoder(shape, 2 * latent_dim), mlp_decoder(latent_dim, shape), latent_dim).to(device)
+    model = VAE(mlp_encoder(shape, 2 * latent_dim), mlp_decoder(latent_dim, shape), latent_dim).to(
+        device
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     state = {"model": model, "optimizer": optimizer}
 
@@ -565,7 +580,9 @@ def distance_to_data(images: Tensor) -> float:
 
 
 torch.manual_seed(SEED)
-drawn = {name: decoded(model, draw_codes(name, planes[name], 500)) for name, model in models.items()}
+drawn = {
+    name: decoded(model, draw_codes(name, planes[name], 500)) for name, model in models.items()
+}
 rows = {name: images[:12] for name, images in drawn.items()}
 plots.show(
     plots.image_rows(rows, "Decoded random codes"),
@@ -671,7 +688,9 @@ tell the two apart, and a decoder can turn the codes back for free. So a diagona
 factors = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
 turn = math.sqrt(0.5) * torch.tensor([[1.0, -1.0], [1.0, 1.0]])
 print(f"MIG of perfect codes: {mutual_information_gap(factors, factors):.1f}")
-print(f"MIG of the same codes, turned by 45 degrees: {mutual_information_gap(factors @ turn, factors):.1f}")
+print(
+    f"MIG of the same codes, turned by 45 degrees: {mutual_information_gap(factors @ turn, factors):.1f}"
+)
 
 # %% [markdown]
 r"""
@@ -730,7 +749,9 @@ plots.show(
 print("    β   MIG (lowest, mean, highest)   squared error   KL")
 for beta, c in sorted(by_beta.items()):
     mean_mig, error, kl = (sum(c[name]) / len(c[name]) for name in ("mig", "squared_error", "kl"))
-    print(f"{beta:5g}   {min(c['mig']):.2f}   {mean_mig:.2f}   {max(c['mig']):.2f} {error:23.2f} {kl:7.1f}")
+    print(
+        f"{beta:5g}   {min(c['mig']):.2f}   {mean_mig:.2f}   {max(c['mig']):.2f} {error:23.2f} {kl:7.1f}"
+    )
 
 # %% [markdown]
 r"""
@@ -793,7 +814,6 @@ if DATASET == "sprites":
     bar("random codes: autoencoder's distance to the data over the VAE's", ratio, above=1.0)
 bar("MIG at β = 8, this run", live_mig, above=0.2)
 bar("the blob's journey along the latent that tells x", abs(right_end - left_end).item(), above=0.5)
-
 
 # %%
 def mean_over_seeds(beta: float, name: str) -> float:

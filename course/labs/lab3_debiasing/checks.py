@@ -126,7 +126,9 @@ def indicator_on_classification(
     return (is_face * (classification + recon_weight * recon + kl_weight * kl)).mean()
 
 
-@loss_exercise.mistake("The indicator is missing: your network describes non-faces too. Multiply the VAE's two terms by it.")
+@loss_exercise.mistake(
+    "The indicator is missing: your network describes non-faces too. Multiply the VAE's two terms by it."
+)
 def no_indicator(
     y_logit: Tensor,
     y: Tensor,

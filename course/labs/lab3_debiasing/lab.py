@@ -505,9 +505,7 @@ def show_draw(p: Tensor, title: str) -> None:
     """Draw the histogram of the latent that follows tone, before and after, in ten bins."""
     number = equal_width_bins(mu[:, by_tone], 10)
     before, after = torch.bincount(number, minlength=10) / len(p), torch.bincount(number, weights=p, minlength=10)
-    dark = torch.bincount(number, weights=is_rare(factors, "tone").double(), minlength=10) / torch.bincount(
-        number, minlength=10
-    )
+    dark = torch.bincount(number, weights=is_rare(factors, "tone").double(), minlength=10) / torch.bincount(number, minlength=10)
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
     for ax, shares, name in ((axes[0], before, "as collected"), (axes[1], after, title)):
         bars = ax.bar(range(10), shares, color=plots.COLOURS[0])
@@ -709,25 +707,15 @@ def show_table(arms: list[str], columns: list[str]) -> None:
         print(f"{arm:>34}" + "".join(f"{mean:.3f} ± {half:.3f}".rjust(17) for mean, half in cells))
 
 
-ARMS = [
-    "classifier",
-    "no resampling",
-    "max",
-    "max, weighted by KL",
-    "product, tempered",
-    "shuffled weights",
-    "pixel PCA",
-    "oracle (knows the tone)",
-]
+ARMS = ["classifier", "no resampling", "max", "max, weighted by KL", "product, tempered", "shuffled weights", "pixel PCA",
+        "oracle (knows the tone)"]
 show_table(ARMS, ["worst group", "balanced", "in effect"])
 fig, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")
 for i, arm in enumerate(ARMS):
     runs = column(arm, COLUMNS["worst group"])
     mean, half = with_interval(runs)
     ax.plot(runs, [i] * len(runs), ".", color=plots.COLOURS[0], alpha=0.6, label="one run" if i == 0 else None)
-    ax.errorbar(
-        mean, i, xerr=half, color=plots.COLOURS[3], marker="D", capsize=4, label="mean, 95 % interval" if i == 0 else None
-    )
+    ax.errorbar(mean, i, xerr=half, color=plots.COLOURS[3], marker="D", capsize=4, label="mean, 95 % interval" if i == 0 else None)
 ax.set_yticks(range(len(ARMS)), ARMS)
 ax.set(title="Recall of the worst of eight groups, five runs", xlabel="recall")
 ax.invert_yaxis()
@@ -736,9 +724,7 @@ ax.legend(frameon=False)
 plots.show(fig, alt="Recall of the worst group for eight ways of training, with intervals.")
 gains = [
     ours - base
-    for ours, base in zip(
-        *(column(arm, COLUMNS["worst group"]) for arm in ("max, weighted by KL", "no resampling")), strict=True
-    )
+    for ours, base in zip(*(column(arm, COLUMNS["worst group"]) for arm in ("max, weighted by KL", "no resampling")), strict=True)
 ]
 gain, gain_half = with_interval(gains)
 print(f"gain of KL-weighted max over no resampling, run by run: {gain:+.3f} ± {gain_half:.3f}")
@@ -786,10 +772,8 @@ thing too.
 """
 
 # %%
-show_table(
-    ["no resampling", "max, weighted by KL", "product, tempered", "oracle (knows the tone)"],
-    ["worst group", "at 10 % alarms", "false, dark", "AUROC, dark"],
-)
+show_table(["no resampling", "max, weighted by KL", "product, tempered", "oracle (knows the tone)"],
+           ["worst group", "at 10 % alarms", "false, dark", "AUROC, dark"])
 torch.manual_seed(SEED)
 flat = faces.flatten(1) - faces.flatten(1).mean(dim=0)
 components = flat @ torch.pca_lowrank(flat, q=8, center=False, niter=4)[2]
@@ -825,10 +809,8 @@ faces are as few as before.
 """
 
 # %%
-show_table(
-    ["no resampling", "max, weighted by KL", "skewed non-faces, no resampling", "skewed non-faces, weighted by KL"],
-    ["worst group", "balanced", "false, dark"],
-)
+show_table(["no resampling", "max, weighted by KL", "skewed non-faces, no resampling", "skewed non-faces, weighted by KL"],
+           ["worst group", "balanced", "false, dark"])
 
 # %% [markdown]
 r"""
@@ -1108,14 +1090,8 @@ with torch.no_grad():
         x_logits = vae.decode(mu_x)
         floor = torch.special.entr(x) + torch.special.entr(1 - x)  # what a perfect reconstruction would cost
         error = (x_logits.sigmoid() - x).abs().mean()
-        nll, kl, least = (
-            bernoulli_nll(x_logits, x).mean(),
-            gaussian_kl(mu_x, logvar_x).mean(),
-            floor.flatten(1).sum(1).mean(),
-        )
-        print(
-            f"{kind:>9}: score {nll + kl:6.0f} = floor {least:6.0f} + misfit {nll - least:5.0f} + code {kl:4.0f};  error {error:.3f}"
-        )
+        nll, kl, least = bernoulli_nll(x_logits, x).mean(), gaussian_kl(mu_x, logvar_x).mean(), floor.flatten(1).sum(1).mean()
+        print(f"{kind:>9}: score {nll + kl:6.0f} = floor {least:6.0f} + misfit {nll - least:5.0f} + code {kl:4.0f};  error {error:.3f}")
 
 # %% [markdown]
 r"""
@@ -1224,7 +1200,9 @@ The next cell holds your models, and the measured table, against bars that every
 """
 
 # %%
-balanced = [with_interval(column(arm, COLUMNS["balanced"]))[0] for arm in ("no resampling", "max, weighted by KL")]
+balanced = [
+    with_interval(column(arm, COLUMNS["balanced"]))[0] for arm in ("no resampling", "max, weighted by KL")
+]
 bar("gain in the worst group's recall, KL-weighted, mean of five seeds", gain, above=0.15)
 bar("lower end of that gain's 95 % interval", gain - gain_half, above=0.0)
 bar("balanced accuracy: what KL-weighted max adds, mean of five seeds", balanced[1] - balanced[0], above=0.0)
@@ -1232,16 +1210,8 @@ bar("gain in the worst group's recall, this run", live_gain, above=0.15)
 bar("correlation of tone with the latent that follows it", table[0].max().item(), above=0.7)
 bar("AUROC of foggy scenes by the price (the kind it gets wrong)", areas["fog"], below=0.25)
 bar("AUROC of foggy scenes, less the floor", repaired["fog"], above=0.9)
-bar(
-    "accuracy on odd scenes: found outliers over nothing added",
-    over_odd["300 highest scores"] - over_odd["nothing added"],
-    above=0.1,
-)
-bar(
-    "accuracy on odd scenes: found outliers over random ones",
-    over_odd["300 highest scores"] - over_odd["300 at random"],
-    above=0.05,
-)
+bar("accuracy on odd scenes: found outliers over nothing added", over_odd["300 highest scores"] - over_odd["nothing added"], above=0.1)
+bar("accuracy on odd scenes: found outliers over random ones", over_odd["300 highest scores"] - over_odd["300 at random"], above=0.05)
 
 # %% [markdown]
 r"""
