@@ -47,11 +47,11 @@ def draw_portraits(n: int, seed: int) -> tuple[Tensor, Tensor]:
     The mouth is one factor: from sad and shut to laughing and open.
     """
     still = {
-        "hair": 1.0, "glasses": 0.0, "background": 0.0, "clutter": 0.0, "x": 0.0, "y": 0.0, "scale": 1.45,
+        "hair": 1.0, "glasses": 0.0, "background": 0.0, "clutter": 0.0, "x": 0.0, "y": 0.3, "scale": 1.9,
         "strength": 0.0, "noise": 0.0,
     }  # fmt: skip
     ranges: dict[str, Any] = {name: (value, value) for name, value in still.items()}
-    ranges |= {"tone": (0.3, 1), "yaw": (-0.7, 0.7), "smile": (-1, 1)}
+    ranges |= {"tone": (0.1, 1), "yaw": (-0.5, 0.5), "smile": (-1, 1)}
     _, factors = sample_faces(n, Generator().manual_seed(seed), size=1, **ranges)
     factors[:, FACTORS.index("mouth")] = (factors[:, FACTORS.index("smile")] + 1) / 2
     return render_faces(factors), factors[:, [FACTORS.index(name) for name in FOLLOWED]]
@@ -173,7 +173,7 @@ def train_portraits(networks: Networks, device: torch.device) -> None:
     At first only the factor that changes the picture most pays for a code; then one latent after the other opens.
     Source: Burgess et al. (2018), who let the capacity of the codes grow instead.
     """
-    steps, taken = 5000, 0
+    steps, taken = 6000, 0
     model = networks["vae"].to(memory_format=torch.channels_last)  # convolutions on a CPU are faster so
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     images = draw_portraits(10_000, seed=1)[0].contiguous(memory_format=torch.channels_last)
