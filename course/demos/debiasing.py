@@ -17,7 +17,7 @@ from course.checkpoints.recipes.debiasing import (
     recalls,
 )
 from course.data.faces import FACTORS, is_rare
-from course.debiasing import effective_sample_size, latent_kl, outlier_scores, resampled_indices
+from course.debiasing import effective_sample_size, outlier_scores, resampled_indices
 from course.demos.board import Board
 from course.demos.canvas import Canvas
 from course.demos.demo import Choice, Demo, Picture, Slider
@@ -37,7 +37,7 @@ class Debiasing(NamedTuple):
     dark: Tensor  # (6000,) bool
     mu: Tensor  # (6000, 8)
     logvar: Tensor
-    latent: int  # the one that tells most
+    latent: int  # the one that follows tone
     recall: dict[float, Tensor]  # strength -> (8,)
     canvas: Canvas
     histograms: list[Any]
@@ -49,17 +49,17 @@ def prepare_debiasing() -> Debiasing:
     networks = load("detectors_faces")
     faces, factors = draw_detection(6000, 1, SKEW)
     _, mu, logvar = encode_all(networks["describer"], faces)
-    latent = int(latent_kl(mu, logvar).argmax())
+    to_tone = followed(mu, factors[:, [FACTORS.index("tone")]])[0]  # only to choose which latent to show
+    latent = int(to_tone.argmax())
     recall, names = recalls(networks)
     canvas = Canvas(1000, 290)
     left, right = canvas.figure.subplots(1, 2, width_ratios=(1, 1.1))
     low, high = mu[:, latent].min().item(), mu[:, latent].max().item()
     before = left.stairs([0], [low, high], color=BLUE, linewidth=2, label="as collected")
     after = left.stairs([0], [low, high], color=ORANGE, fill=True, alpha=0.6, label="as drawn")
-    to_tone = followed(mu, factors[:, [FACTORS.index("tone")]])[0, latent]
     left.set(
-        title="The latent that tells most",
-        xlabel=f"z{latent + 1} (correlation with tone {to_tone:.2f})",
+        title="The latent that follows tone",
+        xlabel=f"z{latent + 1} (correlation with tone {to_tone[latent]:.2f})",
         xlim=(low, high),
         ylim=(0, 0.75),
         yticks=[],

@@ -65,9 +65,9 @@ def render_bottleneck(prepared: Bottlenecks, size: str) -> Picture:
     board = Board(960, 430)
     for half in range(2):
         shown, top = slice(6 * half, 6 * half + 6), 30 + 205 * half
-        board.row(0, top, prepared.images[shown], 3)
-        board.row(0, top + 90, copies[shown], 3)
-    board.write(0, 2, "Above: images of 784 pixels.  Below: their copies.")
+        board.row(8, top, prepared.images[shown], 3)
+        board.row(8, top + 90, copies[shown], 3)
+    board.write(8, 6, "Above: images of 784 pixels.  Below: their copies.")
     board.paste(550, 20, prepared.canvas.picture("").pixels)
     return board.picture(f"Through D = {size}: squared error {error:.1f} an image, where 784 pixels go through {size}.")
 
@@ -109,7 +109,7 @@ def prepare_planes() -> Planes:
     # and stretched until their mean and their covariance are those of the prior too.
     centres = [codes[0].mean(0), torch.zeros(2)]
     axes = [torch.linalg.cholesky(codes[0].T.cov()), torch.eye(2)]
-    canvas = Canvas(680, 390)
+    canvas = Canvas(650, 396)
     both = canvas.figure.subplots(1, 2, sharey=True)
     crosses = []
     for ax, name, z, centre, along in zip(both, ("autoencoder", "VAE"), codes, centres, axes, strict=True):
@@ -150,11 +150,11 @@ def render_plane(prepared: Planes, point: tuple[float, float]) -> Picture:
     board.paste(0, 44, chart.pixels)
     for column, (name, distance) in enumerate(zip(("autoencoder", "VAE"), distances, strict=True)):
         top = 30 + 205 * column
-        board.row(698, top, images[column : column + 1], 6)
-        board.write(900, top + 40, name, 16)
-        board.write(900, top + 75, "to the", 15)
-        board.write(900, top + 95, "nearest real:", 15)
-        board.write(900, top + 120, f"{distance:.1f}", 24, colour=RED if distance > 20 else "black")
+        board.row(668, top, images[column : column + 1], 6)
+        board.write(872, top + 40, name, 16)
+        board.write(872, top + 75, "to the", 15)
+        board.write(872, top + 95, "nearest real:", 15)
+        board.write(872, top + 120, f"{distance:.1f}", 24, colour=RED if distance > 20 else "black")
     board.write(8, 8, "Point into the right plane; a cross follows in both.")
     assert chart.box is not None
     left, top, right, bottom = chart.box
@@ -294,12 +294,12 @@ def render_beta(prepared: Betas, beta: str) -> Picture:
         point.set_data([BETAS.index(int(beta))], [value])
     board = Board(1000, 440)
     copies = vae.decode(vae.encode(prepared.images)[0]).sigmoid()
-    board.write(0, 2, "images, and their copies")
-    board.row(0, 26, prepared.images, 2)
-    board.row(0, 26 + 64 + GAP, copies, 2)
+    board.write(8, 4, "images, and their copies")
+    board.row(8, 26, prepared.images, 2)
+    board.row(8, 26 + 64 + GAP, copies, 2)
     board.paste(0, 168, prepared.canvas.picture("").pixels)
-    board.write(450, 2, "each latent moves from −2 to 2")
-    board.write(820, 2, "what it tells (nats)")
+    board.write(450, 4, "each latent moves from −2 to 2")
+    board.write(820, 4, "what it tells (nats)")
     for place, latent in enumerate(order):
         top = 28 + 68 * place
         board.row(450, top, traverse(vae, torch.zeros(6), latent, torch.linspace(-2, 2, 5)), 2)
