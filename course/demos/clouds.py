@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from matplotlib.collections import LineCollection
 from torch.distributions import Normal
@@ -56,8 +57,8 @@ def render(figure: Figure, mu: float, logvar: float, beta: float, state: int) ->
     figure.cheaper.set_xy(area(LINE, (density * ratio).clamp(max=0)))
     eps = torch.randn(10, generator=torch.Generator().manual_seed(state))
     z = mu + std * eps  # eps stays as it is while mu and std move, and so a gradient can reach them
-    figure.noise.set_data(eps, torch.full_like(eps, -0.36))
-    figure.draws.set_data(z, torch.full_like(z, -0.1))
+    figure.noise.set_data(eps.numpy(), np.full(10, -0.36))
+    figure.draws.set_data(z.numpy(), np.full(10, -0.1))
     figure.paths.set_segments([((e, -0.34), (to, -0.1)) for e, to in zip(eps.tolist(), z.tolist(), strict=True)])
     kl = gaussian_kl(torch.tensor([[mu]]), torch.tensor([[logvar]])).item()
     for bar, number, nats in zip((figure.kl, figure.priced), figure.numbers, (kl, beta * kl), strict=True):

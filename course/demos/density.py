@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
@@ -82,11 +83,11 @@ def render(figure: Figure, points: int, bandwidth: float, state: Drawn) -> Pictu
     data = state.points[:points]
     density = kernel_log_density(LINE[:, None], data[:, None], bandwidth).exp()
     figure.model.set_xy(area(LINE, density))
-    figure.ticks.set_data(data, torch.full_like(data, -0.03))
+    figure.ticks.set_data(data.numpy(), np.full(points, -0.03))
     row = SIZES.index(points)
     on_unseen, on_themselves = state.on_unseen[row], state.on_themselves[row]
-    figure.on_unseen.set_data(BANDWIDTHS, on_unseen)
-    figure.on_themselves.set_data(BANDWIDTHS, on_themselves)
+    figure.on_unseen.set_data(BANDWIDTHS.numpy(), on_unseen.numpy())
+    figure.on_themselves.set_data(BANDWIDTHS.numpy(), on_themselves.numpy())
     here, best = round(bandwidth / 0.02) - 1, int(on_unseen.argmax())
     figure.here.set_data([bandwidth], [on_unseen[here]])
     return figure.canvas.picture(
