@@ -85,7 +85,7 @@ def prepare_cycle() -> Cycle:
     networks = load("cyclegan_scenes")
     factors = sample_scenes(12, torch.Generator().manual_seed(7))
     scenes = {style: render_scenes(factors, style) for style in ("day", "night")}
-    return Cycle(scenes, {"day": networks["to_night"], "night": networks["to_day"]})
+    return Cycle(scenes, {"day": networks["day_to_night"], "night": networks["night_to_day"]})
 
 
 def render_cycle(prepared: Cycle, direction: str, scene: int) -> Picture:

@@ -126,7 +126,9 @@ def test_the_grey_band_holds_98_percent_of_the_draws(sessions):
     assert [low, high] == pytest.approx([math.sqrt(chi2.ppf(q, 64)) for q in (0.01, 0.99)], abs=0.05)
 
 
-@pytest.mark.parametrize(("hair", "mouth"), [("copper", "open, smiles"), ("black", "shut, frowns"), ("grey", "shut, smiles")])
+@pytest.mark.parametrize(
+    ("hair", "mouth"), [("copper", "open, smiles"), ("black", "shut, frowns"), ("grey", "shut, smiles")]
+)
 def test_the_faces_are_those_that_were_asked_for(shown, hair, mouth):
     one_hot = torch.zeros(12, 10)
     one_hot[:, HAIR.index(hair)] = 1
