@@ -110,6 +110,7 @@ def prepare_planes() -> Planes:
     centres = [codes[0].mean(0), torch.zeros(2)]
     axes = [torch.linalg.cholesky(codes[0].T.cov()), torch.eye(2)]
     canvas = Canvas(650, 396)
+    canvas.figure.set_layout_engine("none")  # two squares of known places
     both = [canvas.figure.add_axes((left, 0.24, 0.425, 0.7)) for left in (0.095, 0.565)]
     crosses = []
     for ax, name, z, centre, along in zip(both, ("autoencoder", "VAE"), codes, centres, axes, strict=True):
@@ -125,6 +126,7 @@ def prepare_planes() -> Planes:
         ax.set_xlabel("first number")
         crosses += ax.plot([], [], "+", color="black", markersize=24, markeredgewidth=3)
     both[0].set_ylabel("second number")
+    both[1].set_yticklabels([])
     canvas.figure.legend(*both[0].get_legend_handles_labels(), loc="lower center", ncols=3, frameon=False, markerscale=3)
     canvas.moving(*crosses)
     return Planes(models, centres, axes, draw_sprites(4000, seed=1)[0].flatten(1), canvas, crosses, both[1])
