@@ -24,7 +24,7 @@ from course.gan import (
     r1_penalty,
 )
 from course.metrics import frechet_distance
-from course.networks import image_discriminator, image_generator
+from course.networks import PassOnTheMaps, image_discriminator, image_generator
 
 SEEDS = st.integers(0, 1000)
 
@@ -269,3 +269,9 @@ def test_image_networks_refuse_sizes_they_cannot_make():
         image_generator(7, (1, 28, 28))
     with pytest.raises(ValueError, match="multiples of 8"):
         image_discriminator((1, 28, 28))
+
+
+def test_fakes_carry_the_maps_of_the_labels_that_came_with_their_noise():
+    body = nn.Sequential(nn.Linear(7 + 3, 2 * 4 * 4), nn.Unflatten(1, (2, 4, 4)))
+    labels, z = torch.tensor([2, 0, 2, 1]), append_labels(normal(0, 4, 7), torch.tensor([2, 0, 2, 1]), 3)
+    torch.testing.assert_close(PassOnTheMaps(body, noise=7)(z), append_label_maps(body(z), labels, 3))

@@ -8,7 +8,7 @@ from torch import Tensor
 from course.autoencoder import squared_error
 from course.checkpoints import load
 from course.checkpoints.recipes.autoencoders import BETAS, BOTTLENECKS, draw_blobs, draw_glyphs, draw_sprites
-from course.checkpoints.recipes.debiasing import draw_portraits, followed
+from course.checkpoints.recipes.debiasing import SILENT, draw_portraits, followed
 from course.debiasing import latent_kl
 from course.demos.board import GAP, Board
 from course.demos.canvas import Canvas
@@ -110,7 +110,7 @@ def prepare_planes() -> Planes:
     centres = [codes[0].mean(0), torch.zeros(2)]
     axes = [torch.linalg.cholesky(codes[0].T.cov()), torch.eye(2)]
     canvas = Canvas(650, 396)
-    both = canvas.figure.subplots(1, 2, sharey=True)
+    both = [canvas.figure.add_axes((left, 0.24, 0.425, 0.7)) for left in (0.095, 0.565)]
     crosses = []
     for ax, name, z, centre, along in zip(both, ("autoencoder", "VAE"), codes, centres, axes, strict=True):
         places = torch.linalg.solve(along, (z - centre).T)
@@ -125,9 +125,7 @@ def prepare_planes() -> Planes:
         ax.set_xlabel("first number")
         crosses += ax.plot([], [], "+", color="black", markersize=24, markeredgewidth=3)
     both[0].set_ylabel("second number")
-    canvas.figure.legend(
-        *both[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, markerscale=3
-    )
+    canvas.figure.legend(*both[0].get_legend_handles_labels(), loc="lower center", ncols=3, frameon=False, markerscale=3)
     canvas.moving(*crosses)
     return Planes(models, centres, axes, draw_sprites(4000, seed=1)[0].flatten(1), canvas, crosses, both[1])
 
@@ -198,7 +196,7 @@ def described(model: VAE, images: Tensor, factors: Tensor, names: tuple[str, ...
     follows = []
     for latent in order:
         factor = int(strength[:, latent].argmax())
-        silent = told[latent] < 0.1
+        silent = told[latent] < SILENT
         follows.append("tells nothing" if silent else f"{names[factor]} {strength[factor, latent]:.2f}")
     return Described(model, order, told[order].tolist(), follows)
 
@@ -306,7 +304,7 @@ def render_beta(prepared: Betas, beta: str) -> Picture:
         length = min(told[place] / 4, 1)  # without a price, β = 0, a latent tells more: its bar is cut, its number is not
         board.draw.rectangle((820, top + 14, 820 + 2 + round(170 * length), top + 34), fill=BLUE)
         board.write(820, top + 40, f"{told[place]:.2f}   {follows[place]}", 15)
-    silent = sum(nats < 0.1 for nats in told)
+    silent = sum(nats < SILENT for nats in told)
     return board.picture(
         f"β = {beta}: squared error {error:.2f}, MIG {gap:.2f}; KL {sum(told):.1f} nats, {silent} of 6 latents tell nothing."
     )

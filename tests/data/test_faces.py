@@ -12,12 +12,15 @@ from torch import Tensor
 from course.data.faces import (
     COMMON,
     FACTORS,
+    HAIRS,
     KINDS,
     LIMITS,
+    MOUTHS,
     NON_FACES,
     RANGES,
     RARE,
     Canvas,
+    aligned_faces,
     balanced_faces,
     groups_of,
     is_rare,
@@ -227,6 +230,21 @@ def test_balanced_groups_are_what_they_are_called() -> None:
     assert names[0] == "light, frontal, soft light"
     assert names[7] == "dark, turned, side light"
     assert names[4] == "dark, frontal, soft light"
+
+
+def test_aligned_faces_are_of_the_kind_that_their_labels_say() -> None:
+    images, labels = aligned_faces(24 * 100, seeded(), size=64)
+    assert labels.unique(dim=0, return_counts=True)[1].tolist() == [100] * 24
+    for hair, colour in enumerate(HAIRS):  # near the top of every frame is hair
+        top = images[labels[:, 0] == hair][:, :, 10:12, 28:36]
+        torch.testing.assert_close(top.mean(dim=(0, 2, 3)), torch.tensor(colour), rtol=0.1, atol=0.03)
+    means = torch.stack([images[labels[:, 1] == mouth].mean(dim=0) for mouth in range(len(MOUTHS))])
+    spread = means.std(dim=0).mean(dim=0)  # (64, 64): mouths differ where a mouth is, and nowhere else
+    assert spread[35:57, 20:44].max() > 0.05
+    spread[35:57, 20:44] = 0
+    assert spread.max() < 0.02
+    dark = (means[:, :, 45, 30:34] < 0.4).float().mean(dim=(1, 2))  # the middle of an open mouth
+    assert dark[2:].min() > dark[:2].max()
 
 
 @pytest.mark.parametrize(

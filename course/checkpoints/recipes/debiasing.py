@@ -17,16 +17,17 @@ from course.debiasing import (
     resampled_indices,
     resampling_probabilities,
 )
-from course.metrics import auroc, mutual_information_gap
+from course.metrics import auroc
 from course.networks import conv_decoder, conv_encoder
-from course.training import fit, seed_everything
-from course.vae import VAE
+from course.training import fit, minibatches, seed_everything
+from course.vae import VAE, train_step
 
 SHAPE = (3, 32, 32)
 LATENTS = 8
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SKEW = {"tone": 0.05, "yaw": 0.2, "strength": 0.2}  # the share at the rare end
 EVEN = {"tone": 0.5, "yaw": 0.5, "strength": 0.5}
+SILENT = 0.1  # nats: a latent that tells less is silent
 FOLLOWED = ("tone", "yaw", "smile", "length")  # what varies in the faces that the VAE describes
 ODD = ("dark", "fog", "occluded", "turned", "things")
 
@@ -46,11 +47,11 @@ def draw_portraits(n: int, seed: int) -> tuple[Tensor, Tensor]:
     The mouth is one factor: from sad and shut to laughing and open.
     """
     still = {
-        "hair": 1.0, "glasses": 0.0, "background": 0.0, "clutter": 0.0, "x": 0.0, "y": 0.0, "scale": 1.45,
+        "hair": 1.0, "glasses": 0.0, "background": 0.0, "clutter": 0.0, "x": 0.0, "y": 0.3, "scale": 1.9,
         "strength": 0.0, "noise": 0.0,
     }  # fmt: skip
     ranges: dict[str, Any] = {name: (value, value) for name, value in still.items()}
-    ranges |= {"tone": (0.3, 1), "yaw": (-0.7, 0.7), "smile": (-1, 1)}
+    ranges |= {"tone": (0.1, 1), "yaw": (-0.5, 0.5), "smile": (-1, 1)}
     _, factors = sample_faces(n, Generator().manual_seed(seed), size=1, **ranges)
     factors[:, FACTORS.index("mouth")] = (factors[:, FACTORS.index("smile")] + 1) / 2
     return render_faces(factors), factors[:, [FACTORS.index(name) for name in FOLLOWED]]
@@ -167,19 +168,30 @@ def measure_detectors(networks: Networks) -> Metrics:
 
 
 def train_portraits(networks: Networks, device: torch.device) -> None:
-    """Train a VAE for a latent each of tone, pose, smile and hair: a weight of the KL far below 1 lets it keep the mouth."""
-    train_vae(networks["vae"], draw_portraits(10_000, seed=1)[0], 5000, device, beta=0.3, lr=2e-3)
+    """Train a VAE whose latents take one factor each, while β falls from 30 to 0.2.
+
+    At first only the factor that changes the picture most pays for a code; then one latent after the other opens.
+    Source: Burgess et al. (2018), who let the capacity of the codes grow instead.
+    """
+    steps, taken = 6000, 0
+    model = networks["vae"].to(memory_format=torch.channels_last)  # convolutions on a CPU are faster so
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    images = draw_portraits(10_000, seed=1)[0].contiguous(memory_format=torch.channels_last)
+
+    def step(x: Tensor) -> dict[str, float]:
+        nonlocal taken
+        taken += 1
+        return train_step(model, x, optimizer, beta=30 * (0.2 / 30) ** min(1.0, taken / (0.8 * steps)))
+
+    fit(step, minibatches(images), steps, state={"model": model, "optimizer": optimizer}, decay=True, device=device)
 
 
 def measure_portraits(networks: Networks) -> Metrics:
-    """Measure on new faces how closely the best latent follows each factor, and the mutual information gap."""
+    """Measure on new faces how closely each factor is followed by a latent that tells something."""
     images, factors = draw_portraits(2000, seed=2)
-    mu, _ = networks["vae"].encode(images)
-    found = {
-        f"correlation with {name}": round(row.max().item(), 3)
-        for name, row in zip(FOLLOWED, followed(mu, factors), strict=True)
-    }
-    return found | {"MIG": round(mutual_information_gap(mu, factors), 3)}
+    mu, logvar = networks["vae"].encode(images)
+    by_latent = followed(mu, factors)[:, latent_kl(mu, logvar) > SILENT]
+    return {f"correlation with {name}": round(row.max().item(), 3) for name, row in zip(FOLLOWED, by_latent, strict=True)}
 
 
 def followed(mu: Tensor, factors: Tensor) -> Tensor:

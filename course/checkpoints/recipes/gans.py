@@ -91,7 +91,7 @@ def train_gan(networks: Networks, device: torch.device, conditional: bool) -> No
         chosen = torch.randint(len(images), (16,), generator=generator)
         return images[chosen], labels[chosen]
 
-    fit(step, draw, 600, state={"of_g": of_g, "of_d": of_d}, decay=True, device=device, description="GAN")
+    fit(step, draw, 10_000, state={"of_g": of_g, "of_d": of_d}, decay=True, device=device, description="GAN")
     networks["G"].load_state_dict(mean_g.module.state_dict())
 
 
@@ -130,10 +130,11 @@ def kind_of(labels: Tensor) -> Tensor:
     return labels[:, 0] * len(MOUTHS) + labels[:, 1]
 
 
-def distance(classifier: nn.Sequential, reals: Tensor, fakes: Tensor) -> float:
+def distance(classifier: nn.Module, reals: Tensor, fakes: Tensor) -> float:
     """Compute the Fréchet distance between two sets of images, in the features of a classifier of build_classifier."""
+    features = nn.Sequential(*list(classifier.children())[:-1])
     with torch.no_grad():
-        one, other = classifier[:-1](reals), classifier[:-1](fakes)
+        one, other = features(reals), features(fakes)
     return frechet_distance(one.mean(0), one.T.cov(), other.mean(0), other.T.cov())
 
 
