@@ -15,6 +15,7 @@ from course.demos.latents import BETA, BOTTLENECK, PLANE, TRAVERSAL
 from course.demos.translation import CYCLE, PAINTING
 
 IN_ORDER: tuple[Demo, ...] = (  # the order of the lecture
-    RIDDLE, DENSITY, BOTTLENECK, KL, PLANE, TRAVERSAL, BETA, DEBIASING, OUTLIERS, LINE_GAN, RING_GAN, WALK, ORDERS, PAINTING, CYCLE,
+    RIDDLE, DENSITY, BOTTLENECK, KL, PLANE, TRAVERSAL, BETA, DEBIASING, OUTLIERS, LINE_GAN, RING_GAN, WALK, ORDERS,
+    PAINTING, CYCLE,
 )  # fmt: skip
 DEMOS: dict[str, Demo] = {demo.name: demo for demo in IN_ORDER}

@@ -222,7 +222,7 @@ def render_ring(figure: RingFigure, r1: bool, state: Game) -> Picture:
 RING_GAN = Demo(
     name="ring",
     title="Eight Gaussians",
-    idea="G may crowd into a few modes and run from one to the next; a D held flat at the reals calms the game (lab 4).",
+    idea="G may crowd into a few modes and run about; a D held flat at the reals calms the game (lab 4).",
     tries="Play without the stabiliser for a thousand rounds: modes are found and lost again. "
     "Switch it on while it plays, and off again later: what happens to the modes, and to the slopes of D?",
     controls=(Play("step"), Toggle("r1", "Stabiliser: R1 penalty"), Button("other", "Other start")),

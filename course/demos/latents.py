@@ -166,7 +166,7 @@ def render_plane(prepared: Planes, point: tuple[float, float]) -> Picture:
 
 
 PLANE = Demo(
-    name="plane",
+    name="vae",
     title="Latent plane",
     idea="An autoencoder's plane has holes; what a VAE pays for is continuity and completeness (labs 1 and 2).",
     tries="Walk from the hearts to the squares, and watch both images on the way. "

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import html
 import inspect
+import math
 import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
@@ -91,7 +92,7 @@ class Live:
             return
         with self.screen.hold_sync():
             self.screen.png = png(picture.pixels)
-            self.screen.text = picture.text
+            self.screen.text = picture.text.replace(" -", " −")  # of the two signs screen readers read this one
             self.screen.box = list(picture.box or (0, 0, 1, 1))
             self.screen.number += 1
 
@@ -133,7 +134,7 @@ class Live:
 
     def _say(self, error: Exception) -> None:
         with self.screen.hold_sync():
-            self.screen.text = f"✗ The demo stopped: {str(error) or type(error).__name__}. Reset begins it again."
+            self.screen.text = f"✗ The demo stopped: {_sentence(error)} Reset begins it again."
             self.screen.number += 1
 
     def _widgets(self, control: Control) -> Sequence[ipywidgets.Widget]:
@@ -226,19 +227,26 @@ def bundle(live: Live) -> dict[str, Any]:
     return {"application/vnd.jupyter.widget-view+json": view, **picture, "text/plain": f"[figure] {live.screen.text}"}
 
 
+def _sentence(error: Exception) -> str:
+    words = str(error) or type(error).__name__
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
 def _slider(label: str, control: Slider) -> ipywidgets.Widget:
     whole = all(isinstance(number, int) for number in (control.low, control.high, control.step))
     options: dict[str, Any] = {"min": control.low, "max": control.high, "step": control.step, "value": control.start}
     if not whole:
-        options["readout_format"] = ".2f"
+        options["readout_format"] = f".{max(2, -math.floor(math.log10(control.step)))}f"
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    return kind(description=label, style={"description_width": "initial"}, layout=_width("330px"), **options)
+    return kind(
+        description=label, style={"description_width": "initial"}, layout=_width(f"{240 + 9 * len(label)}px"), **options
+    )
 
 
 def _words_to_choose(label: str, options: Sequence[str]) -> ipywidgets.Widget:
     kind = ipywidgets.ToggleButtons if len(options) <= AS_BUTTONS else ipywidgets.Dropdown
     style = {"description_width": "initial", **({"button_width": "auto"} if len(options) <= AS_BUTTONS else {})}
-    return kind(description=label, options=list(options), style=style, layout=_width())
+    return kind(description=label, options=list(options), style=style, layout=_width("max-content"))
 
 
 def _width(width: str = "auto") -> ipywidgets.Layout:
