@@ -31,6 +31,9 @@ def seen(images: Tensor) -> Tensor:
 # -------------------------------------------------------------------------------------------------------- riddle
 
 
+GRAIN = 0.04  # the noise on all three faces: without it a fake's own is what tells
+
+
 class Riddles(NamedTuple):
     """Faces for the riddle, (n, 3, 32, 32) in [0, 1]."""
 
@@ -48,21 +51,23 @@ class Score(NamedTuple):
 
 
 def prepare_riddles() -> Riddles:
-    """Draw real faces, and the fakes of a GAN: of 400 the 40 that are nearest to a real one."""
-    reals = seen(draw_faces(600, seed=3)[0])
-    fakes = seen(load("gan_faces")["G"](noise(400, seed=0)))
-    distances = torch.cdist(fakes.flatten(1), reals.flatten(1)).min(dim=1).values
-    return Riddles(reals, fakes[distances.argsort()[:40]])
+    """Draw real faces; and let the conditional GAN make 20 fakes of each kind, of which the most real-looking is kept."""
+    images, kinds = draw_faces(480, seed=3)
+    reals, made = seen(images), seen(load("cgan_faces")["G"](with_labels(noise(480, seed=0), kinds)))
+    to_nearest = torch.cdist(made.flatten(1), reals.flatten(1)).min(dim=1).values
+    best = to_nearest.reshape(20, 24).argmin(dim=0) * 24 + torch.arange(24)  # the kinds come in turn
+    return Riddles(reals, made[best])
 
 
 def riddle(faces: Riddles, number: int) -> tuple[Tensor, int]:
-    """Make the riddle of that number: three faces (3, 3, 32, 32), and the place of the fake."""
+    """Make the riddle of that number: three faces (3, 3, 32, 32), as by one grainy camera, and the place of the fake."""
     generator = torch.Generator().manual_seed(number)
     chosen = torch.randint(len(faces.reals), (2,), generator=generator)
     place = int(torch.randint(3, (), generator=generator))
     three = [*faces.reals[chosen]]
-    three.insert(place, faces.fakes[number % len(faces.fakes)])
-    return torch.stack(three), place
+    three.insert(place, faces.fakes[7 * number % len(faces.fakes)])
+    grain = GRAIN * torch.randn(3, *three[0].shape, generator=generator)
+    return (torch.stack(three) + grain).clamp(0, 1), place
 
 
 def begin_riddle(faces: Riddles, values: Values) -> Score:
@@ -105,7 +110,7 @@ RIDDLE = Demo(
     title="Which face is fake?",
     idea="The opening riddle: samples of a good generative model cannot be told from the data (labs 0 and 4).",
     tries="Let the class vote before you press a button, for five rounds, and compare the score with chance. "
-    "Then ask what gave the fakes away; they are the 40 best of 400, so remember who picked them.",
+    "Then ask what gave the fakes away. Each is the best of 20, and all three faces were made grainy: was that fair?",
     controls=[Button("A", "A is fake"), Button("B", "B is fake"), Button("C", "C is fake"), Button("next", "Next round")],
     prepare=prepare_riddles,
     render=render_riddle,
