@@ -1,3 +1,19 @@
+function nameControls(page) {
+  // For screen readers: ipywidgets says neither whose handle a slider's is, nor which button of a group is pressed.
+  for (const slider of page?.querySelectorAll(".widget-slider") ?? []) {
+    const handle = slider.querySelector(".noUi-handle, .ui-slider-handle");
+    handle?.setAttribute("role", "slider");
+    handle?.setAttribute("aria-label", slider.querySelector(".widget-label").textContent);
+    handle?.setAttribute("aria-valuetext", slider.querySelector(".widget-readout").textContent);
+  }
+  for (const group of page?.querySelectorAll(".widget-toggle-buttons") ?? []) {
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", group.querySelector(".widget-label").textContent);
+    for (const button of group.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", button.classList.contains("mod-active"));
+  }
+}
+
 // The picture of a demo, with its words under it. It tells where the pointer is, and lets cells be painted.
 function render({ model, el }) {
   const picture = document.createElement("img");
@@ -19,6 +35,7 @@ function render({ model, el }) {
     if (old) URL.revokeObjectURL(old);
     const number = model.get("number");
     picture.onload = () => {
+      nameControls(el.closest(".course-demo-page"));
       picture.dataset.number = number;
       model.set("shown", number); // what plays waits for this before it goes on
       model.save_changes();
