@@ -69,7 +69,7 @@ def prepare_debiasing() -> Debiasing:
     right.plot(recall[0.0], range(8), "o", color=BLUE, markersize=8, label="drawn alike")
     (dots,) = right.plot([], [], "D", color=RED, markersize=8, label="at this strength")
     right.set_yticks(range(8), names)
-    right.set(title="Recall of each group of new faces", xlim=(0, 1.03))
+    right.set(title="Recall of each group (trained with 10 bins)", xlim=(0, 1.03))
     right.invert_yaxis()
     right.grid(alpha=0.3)
     right.legend(frameon=False, loc="upper left")
@@ -97,7 +97,7 @@ def render_debiasing(prepared: Debiasing, strength: float, bins: int) -> Picture
     return board.picture(
         f"Strength {strength:g}, {bins} bins: {dark:.0%} of the draws are dark faces, and "
         f"{effective_sample_size(p) / len(p):.0%} of the faces are drawn in effect. "
-        f"Recall (trained with 10 bins): worst group {recall.min():.2f}, mean of the groups {recall.mean():.2f}."
+        f"Recall: worst group {recall.min():.2f}, mean of the groups {recall.mean():.2f}."
     )
 
 
@@ -147,7 +147,7 @@ def prepare_outliers() -> Outliers:
     left, right = canvas.figure.subplots(1, 2, width_ratios=(1, 2.2))
     left.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1)
     (curve,) = left.plot([], [], color=ORANGE, linewidth=2)
-    (point,) = left.plot([], [], "o", color=RED, markersize=11)
+    (point,) = left.plot([], [], "o", color=RED, markersize=11, clip_on=False)
     left.set(title="ROC curve", xlabel="ordinary above", ylabel="odd above", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     bins = torch.linspace(*SCORES, 60)
     counts, _ = torch.histogram(usual[1], bins)
@@ -155,7 +155,7 @@ def prepare_outliers() -> Outliers:
     stairs = right.stairs(counts, bins, color=ORANGE, linewidth=2, label="odd")
     line = right.axvline(0, color=RED, linewidth=3, label="threshold")
     right.set(title="Scores", xlabel="score (nats)", ylabel="scenes", xlim=SCORES, ylim=(0, 120))
-    right.legend(frameon=False, loc="upper right")
+    right.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.6, 1.03))
     for ax in (left, right):
         ax.grid(alpha=0.3)
     canvas.moving(curve, point, stairs, line)

@@ -98,6 +98,8 @@ def render_riddle(faces: Riddles, state: Score) -> Picture:
             told = "made up by a GAN" if i == fake else "drawn by the renderer"
             board.write(168 + 310 * i, 328, told + ("  (your pick)" if i == state.picked else ""), 18, "mm")
     score = f"{state.right} of {state.answered} right; by chance one expects {state.answered / 3:.1f}."
+    if state.answered == 0:
+        score = "No answer yet."
     board.write(480, 362, f"Round {state.number + 1}.  {score}", 18, "mm")
     if state.picked is None:
         return board.picture(f"Round {state.number + 1}: three faces, A, B and C. One of them is made up. {score}")

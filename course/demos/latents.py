@@ -52,7 +52,7 @@ def prepare_bottlenecks() -> Bottlenecks:
     ax.minorticks_off()
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
-    (point,) = ax.plot([], [], "o", markersize=17, markeredgecolor=RED, markeredgewidth=3, fillstyle="none")
+    (point,) = ax.plot([], [], "o", markersize=17, markeredgecolor=RED, markeredgewidth=3, fillstyle="none", clip_on=False)
     canvas.moving(point)
     return Bottlenecks(models, tests[:12], errors, canvas, point)
 
@@ -187,6 +187,8 @@ class Described(NamedTuple):
     order: list[int]  # the first is the latent that tells most
     told: list[float]  # nats, in that order
     follows: list[str]  # in that order: "pose 0.97"
+    centre: Tensor  # (6,), the mean code
+    spread: Tensor  # (6,), the standard deviations of the codes
 
 
 @torch.no_grad()
@@ -200,7 +202,7 @@ def described(model: VAE, images: Tensor, factors: Tensor, names: tuple[str, ...
         factor = int(strength[:, latent].argmax())
         silent = told[latent] < SILENT
         follows.append("tells nothing" if silent else f"{names[factor]} {strength[factor, latent]:.2f}")
-    return Described(model, order, told[order].tolist(), follows)
+    return Described(model, order, told[order].tolist(), follows, mu.mean(0), mu.std(0))
 
 
 def prepare_traversal() -> dict[str, Described]:
@@ -212,7 +214,7 @@ def prepare_traversal() -> dict[str, Described]:
 
 def render_traversal(prepared: dict[str, Described], model: str, **moved: float) -> Picture:
     """Draw the decoded code, large, and beside it a strip for each latent: what it would do while the others rest."""
-    vae, order, told, follows = prepared[model]
+    vae, order, told, follows, _, _ = prepared[model]
     code = torch.zeros(6)
     code[order] = torch.tensor([moved[f"z{place}"] for place in range(1, 7)])
     board = Board(1000, 440)
@@ -281,14 +283,16 @@ def prepare_betas() -> Betas:
         ax.set(title=title, xlabel="β", ylim=(0, 1.15 * max(values)))
         ax.set_xticks(range(5), [str(beta) for beta in BETAS])
         ax.grid(alpha=0.3)
-        points += ax.plot([], [], "o", markersize=15, markeredgecolor=RED, markeredgewidth=3, fillstyle="none")
+        points += ax.plot(
+            [], [], "o", markersize=15, markeredgecolor=RED, markeredgewidth=3, fillstyle="none", clip_on=False
+        )
     canvas.moving(*points)
     return Betas(models, images[:6], scores, canvas, points)
 
 
 def render_beta(prepared: Betas, beta: str) -> Picture:
     """Draw copies, the two scores, and a traversal of each latent with a bar for the nats that it tells."""
-    vae, order, told, follows = prepared.models[beta]
+    vae, order, told, follows, centre, spread = prepared.models[beta]
     error, gap = prepared.scores[beta]
     for point, value in zip(prepared.points, (error, gap), strict=True):
         point.set_data([BETAS.index(int(beta))], [value])
@@ -298,11 +302,11 @@ def render_beta(prepared: Betas, beta: str) -> Picture:
     board.row(8, 26, prepared.images, 2)
     board.row(8, 26 + 64 + GAP, copies, 2)
     board.paste(0, 168, prepared.canvas.picture("").pixels)
-    board.write(450, 4, "each latent moves from −2 to 2")
+    board.write(450, 4, "each latent over its codes (± 2 σ)")
     board.write(820, 4, "what it tells (nats)")
     for place, latent in enumerate(order):
         top = 28 + 68 * place
-        board.row(450, top, traverse(vae, torch.zeros(6), latent, torch.linspace(-2, 2, 5)), 2)
+        board.row(450, top, traverse(vae, centre, latent, centre[latent] + spread[latent] * torch.linspace(-2, 2, 5)), 2)
         length = min(told[place] / 4, 1)  # without a price, β = 0, a latent tells more: its bar is cut, its number is not
         board.draw.rectangle((820, top + 14, 820 + 2 + round(170 * length), top + 34), fill=BLUE)
         board.write(820, top + 40, f"{told[place]:.2f}   {follows[place]}", 15)

@@ -76,7 +76,7 @@ def test_the_score_counts_first_answers(sessions):
     session = sessions["riddle"]
     session.reset()
     before = session.picture()
-    assert "0 of 0" in before.text
+    assert "No answer yet" in before.text
     right = answered = 0
     for number in range(12):
         fake = riddle(session.prepared, number)[1]
@@ -99,7 +99,7 @@ def test_a_round_may_be_skipped_and_nothing_is_told_before_an_answer(sessions):
     session = sessions["riddle"]
     session.reset()
     session.act("next")
-    assert "0 of 0" in session.picture().text
+    assert "No answer yet" in session.picture().text
     assert "the fake is" not in session.picture().text
     hidden = session.picture().pixels
     session.act("A")
