@@ -69,6 +69,12 @@ class Opened:
             newest = self.frame(number)
         raise TimeoutError(f"demo {number} shows nothing new; it says: {self.text(number)}")
 
+    def reset(self, number: int) -> None:
+        """Press a demo's reset button, and wait for what comes of it."""
+        before = self.frame(number)
+        self.demo(number).get_by_role("button", name="Reset").click()
+        self.settle(number, before)
+
     def move(self, number: int) -> None:
         """Step if it plays, else move the first slider by its keys, else paint, else press the first button; wait for it."""
         before = self.frame(number)

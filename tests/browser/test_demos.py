@@ -37,8 +37,7 @@ def test_a_control_changes_the_picture(demos: Opened, name: str) -> None:
     assert not demos.text(number).startswith("✗"), demos.text(number)
     assert after.shape == before.shape
     assert (after != before).any(axis=2).sum() > 50
-    demos.demo(number).get_by_role("button", name="Reset").click()
-    demos.settle(number, demos.frame(number))
+    demos.reset(number)
     assert np.array_equal(demos.pixels(number), before)
     assert demos.text(number) == said
 
@@ -74,8 +73,7 @@ def test_the_picture_follows_the_pointer(demos: Opened) -> None:
 
 def test_a_drag_queues_no_backlog(demos: Opened) -> None:
     number = NUMBERS["density"]
-    demos.demo(number).get_by_role("button", name="Reset").click()
-    demos.settle(number, demos.frame(number))
+    demos.reset(number)
     first = demos.frame(number)
     handle = demos.demo(number).locator(".noUi-handle").first
     handle.evaluate(

@@ -47,8 +47,8 @@ def test_it_fits_the_projector(session: Session) -> None:
 
 def test_the_controls_are_what_render_takes(session: Session) -> None:
     demo = session.demo
-    taken = [*inspect.signature(demo.render).parameters][1:]
-    assert {"values"} == set(taken) or set(taken) == {*demo.start, *(["state"] if demo.begin else [])}
+    state = {"state": session.state} if demo.begin else {}
+    inspect.signature(demo.render).bind(session.prepared, **demo.start, **state)  # TypeError if one is missing or unknown
     assert (demo.begin is None) == (demo.act is None)
     assert (demo.act is None) == (not any(isinstance(control, (Button, Play)) for control in demo.controls))
     hands = [control for control in demo.controls if isinstance(control, (Point, Paint))]

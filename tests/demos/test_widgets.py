@@ -47,7 +47,15 @@ def make(prepare: Any = lambda: {"drawn": 0}) -> Demo:
         Play(),
     )
     return Demo(
-        "toy", "A toy", "An idea.", "Try it. Then try it <again>.", controls, prepare, render, lambda prepared, values: 0, act
+        "toy",
+        "A toy",
+        "An idea.",
+        "Try it. Then try it <again>.",
+        controls,
+        prepare,
+        render,
+        lambda prepared, values: 0,
+        act,
     )
 
 
@@ -160,7 +168,9 @@ def test_a_demo_without_its_checkpoint_says_so_and_tries_again() -> None:
         return {"drawn": 0}
 
     live = Live(make(prepare))
-    assert live.screen.text.startswith("✗ The demo stopped: The checkpoint x is damaged. Make it again with `course train x`.")
+    assert live.screen.text.startswith(
+        "✗ The demo stopped: The checkpoint x is damaged. Make it again with `course train x`."
+    )
     assert live.screen.png == b""
     assert "image/png" not in bundle(live)
     find(live, "Level").value = 5  # does nothing
