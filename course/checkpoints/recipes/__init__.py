@@ -1,5 +1,5 @@
 """The recipes of all checkpoints: one family a file."""
 
-from course.checkpoints.recipes import autoencoders
+from course.checkpoints.recipes import autoencoders, translation
 
-RECIPES = {**autoencoders.RECIPES}
+RECIPES = {**autoencoders.RECIPES, **translation.RECIPES}
