@@ -1020,8 +1020,8 @@ QUESTIONS = [
                 "colours: look at the curves, is the price of a real wall's value the lowest?"
             ),
             "b": (
-                "Yes. The mean absolute difference is smallest anywhere between the two middle values. Each channel chooses by "
-                "itself, so that the three together are a colour which no wall has."
+                "Yes. The mean absolute difference is smallest anywhere between the two middle values. Each channel chooses "
+                "by itself, so that the three together are a colour which no wall has."
             ),
             "c": "All four are equally frequent here. And were one a little more frequent, the median would hardly move.",
         },
@@ -1058,16 +1058,17 @@ QUESTIONS = [
         right="c",
         feedback={
             "a": (
-                "Compare the cycle losses of right and wrong runs in the table. A permutation can be undone: what became the "
-                "wrong colour comes back from it."
+                "Compare the cycle losses of the runs in the figure. A permutation can be undone: what became the wrong colour "
+                "comes back from it."
             ),
             "b": (
                 "The judge knows heap B. In the wrong translations all four night colours occur, as often as they should. "
                 "What could it object to?"
             ),
             "c": (
-                "Yes. Both heaps, every judge and every round trip are the same under either mapping. What tells them apart is "
-                "not in the data: it must come from pairs, or from what you know or assume, such as that walls only get darker."
+                "Yes. Both heaps, every judge and every round trip are the same under either mapping. What tells them apart "
+                "is not in the data: it must come from pairs, or from what you know or assume, such as that walls only get "
+                "darker."
             ),
         },
         hints=["Take a perfect translator, and swap brick and ochre in it everywhere. Which loss notices?"],

@@ -38,7 +38,7 @@ DATASET = "scenes"  # in section 9; or "facades", "horse2zebra": pictures in a f
 ROOT = "data/facades"  # that folder
 SEED = seed_of_run()  # 0; try another one when you are through: what changes, and what does not?
 device = pick_device()
-PAIRED_STEPS, UNPAIRED_STEPS = (8000, 6000) if device.type == "cuda" else (2500, 1500)
+PAIRED_STEPS, UNPAIRED_STEPS = (12000, 6000) if device.type == "cuda" else (4000, 1500)
 
 # %% [markdown]
 r"""
@@ -467,7 +467,7 @@ def sun_places(images: Tensor) -> Tensor:
     return yellow.mean(dim=1).unfold(1, 3, 1).mean(dim=2).argmax(dim=1) + 1
 
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
 for i, name in enumerate(("(the truth)", "with a judge")):
     style = {"color": plots.COLOURS[(0, 3)[i]], "width": 0.38, "label": name.strip("()"), "hatch": ("", "//")[i]}
     which = nearest_wall(wall_colours(painted[name], tests))[1]
@@ -477,8 +477,7 @@ for i, name in enumerate(("(the truth)", "with a judge")):
 left.set_xticks(range(4), ["brick", "ochre", "blue", "white"])
 left.set(title="which colour the walls are nearest to", ylabel="share of the houses")
 right.set(title="where the sun stands", xlabel="column of the image", ylabel="share of the images")
-for ax in (left, right):
-    ax.legend(frameon=False)
+fig.legend(*left.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
 plots.show(fig, alt="Bars of wall colours and of the sun's places, true and painted: the painted sun stands in few places.")
 sun_share = (places / places.sum()).max().item()
 print(f"the most frequent eighth of the sky holds {sun_share:.0%} of the painted suns")
@@ -573,8 +572,8 @@ CycleGAN's idea (Zhu et al., 2017): what was translated to the other side and **
 # %%
 def draw_cycles(a: Tensor, b: Tensor, a_at_night: Tensor, b_by_day: Tensor) -> None:
     """Draw both round trips, with true counterparts in the place of translations."""
-    fig, axes = plt.subplots(2, 3, figsize=(8.4, 4.6))
-    fig.subplots_adjust(0.02, 0.08, 0.98, 0.84, wspace=0.9, hspace=0.75)
+    fig, axes = plt.subplots(2, 3, figsize=(7.6, 4.9))
+    fig.subplots_adjust(0.05, 0.08, 0.95, 0.84, wspace=0.75, hspace=0.5)
     words = (
         ("a, from heap A", "$G_{ab}(a)$", "$G_{ba}(G_{ab}(a))$", "$G_{ab}$", "$G_{ba}$", "$D_b$: a real night?"),
         ("b, from heap B", "$G_{ba}(b)$", "$G_{ab}(G_{ba}(b))$", "$G_{ba}$", "$G_{ab}$", "$D_a$: a real day?"),
@@ -586,10 +585,10 @@ def draw_cycles(a: Tensor, b: Tensor, a_at_night: Tensor, b_by_day: Tensor) -> N
             ax.set_title(title, fontsize=10)
         for column in (0, 1):
             axes[row, column].annotate(
-                "", (1.85, 0.5), (1.05, 0.5), xycoords="axes fraction",
+                "", (1.7, 0.5), (1.05, 0.5), xycoords="axes fraction",
                 arrowprops={"arrowstyle": "-|>", "mutation_scale": 16, "color": plots.COLOURS[0], "linewidth": 1.8},
             )
-            axes[row, column].text(1.45, 0.56, text[3 + column], transform=axes[row, column].transAxes, ha="center", va="bottom")
+            axes[row, column].text(1.37, 0.56, text[3 + column], transform=axes[row, column].transAxes, ha="center", va="bottom")
         axes[row, 1].set_xlabel(text[5], color=plots.COLOURS[3])
         axes[row, 2].set_xlabel("the same as the first?", color=plots.COLOURS[2])
     fig.suptitle("Four directions: there and back, from both sides")
@@ -921,7 +920,7 @@ Train five CycleGANs on this world (no identity loss). For each, count: houses o
 
 # %%
 WRONG = "unrelated walls, no identity loss"
-fig, axes = plt.subplots(1, 5, figsize=(11, 2.9), layout="constrained", sharey=True)
+fig, axes = plt.subplots(1, 5, figsize=(11, 3.5), layout="constrained", sharey=True)
 for ax, row in zip(axes, runs(WRONG), strict=True):
     ax.imshow(torch.tensor(row["painted"]), cmap="Blues", vmin=0, vmax=1)
     for i in range(4):
@@ -930,9 +929,9 @@ for ax, row in zip(axes, runs(WRONG), strict=True):
             ax.text(j, i, f"{share:.1f}", ha="center", va="center", fontsize=8, color="white" if share > 0.5 else "black")
     ax.set_title(f"seed {row['seed']}\n{row['PSNR']:.1f} dB, cycle {row['cycle_error']:.3f}", fontsize=9)
     ax.set_xticks(range(4), names, rotation=60)
-    ax.set_xlabel("painted as the night colour of")
 axes[0].set_yticks(range(4), names)
 axes[0].set_ylabel("true colour")
+fig.supxlabel("painted in the night colour of", fontsize=10)
 fig.suptitle("Five runs in a world where walls at night say nothing of walls by day")
 plots.show(fig, alt="Five 4 x 4 tables of true against painted wall colours, one a seed; not all have their weight on the diagonal.")
 
@@ -1032,9 +1031,9 @@ angle = torch.atan2(cloud[:, 1], cloud[:, 0]) / (2 * math.pi) + 0.5
 panels = (
     ("noise to a manifold (lab 4)", cloud, curve_y(angle), angle, "z", "G(z)"),
     ("a manifold to a manifold, with pairs", curve_x(along), curve_y(along), along, "a", "G(a)"),
-    ("without pairs: this one, or another", curve_x(along), curve_y((1 - along)), along, "a", "G(a)"),
+    ("without pairs: this one, or another", curve_x(along), curve_y(1 - along), along, "a", "G(a)"),
 )
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(11, 2.7), layout="constrained")
 for ax, (title, source, target, colour, left_name, right_name) in zip(axes, panels, strict=True):
     for points, shift, marker in ((source, 0.0, "o"), (target, 3.6, "s")):
         ax.scatter(points[:, 0] + shift, points[:, 1], c=colour, cmap="viridis", s=9, marker=marker)
