@@ -97,10 +97,10 @@ def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> fl
 
 
 def psnr(x: Tensor, y: Tensor, data_range: float = 2.0) -> Tensor:
-    """Compute the peak signal-to-noise ratio of each image in decibels, 10 log₁₀(range² / mean squared error): more is nearer.
+    """Compute the peak signal-to-noise ratio of each image in decibels, 10 log₁₀(range² / mean squared error).
 
-    x, y: images (B, C, H, W) whose values span data_range: 2 for [-1, 1]. Returns (B,), ∞ for equal images.
-    Raises ValueError if the shapes differ.
+    x, y: images (B, C, H, W) whose values span data_range: 2 for [-1, 1]. Returns (B,); more is nearer, ∞ for
+    equal images. Raises ValueError if the shapes differ.
     """
     _check_images(x, y)
     return 10 * torch.log10(data_range**2 / (x - y).square().flatten(1).mean(dim=1))

@@ -1,8 +1,8 @@
 """Images of your own, or those of the papers, from a folder: pairs side by side, or two heaps that have nothing to do with
 each other.
 
-- "facades", as pix2pix has it: `train/` and `test/` (or `val/`) hold pictures twice as wide as they are high. The left half is
-  the photograph, the right half its label map.
+- "facades", as pix2pix has it: `train/` and `test/` (or `val/`) hold pictures twice as wide as they are high. The left half
+  is the photograph, the right half its label map.
 - "horse2zebra", as CycleGAN has it: `trainA/` and `trainB/`, `testA/` and `testB/` hold pictures of any size.
 
 Nothing is downloaded. A folder that is laid out otherwise is an error that says what was expected.

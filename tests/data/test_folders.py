@@ -142,5 +142,5 @@ def test_the_other_layout_is_told(pairs, heaps):
 @pytest.mark.parametrize("arguments", [{"split": "valid"}, {"size": 0}, {"limit": 0}])
 @pytest.mark.parametrize("load", [load_pairs, load_unpaired])
 def test_odd_arguments(load, arguments, tmp_path):
-    with pytest.raises(ValueError, match="train and test|at least 1"):
+    with pytest.raises(ValueError, match=r"train and test|at least 1"):
         load(tmp_path, **arguments)
