@@ -309,11 +309,13 @@ def test_build_of_the_demos(root: Path) -> None:
     assert "Out of date: notebooks/demos.ipynb." in words(run("build", "demos", "--check"))
 
 
+PORT = ["--no-browser", "--port", "8899"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named", "options"),
-    [([], list(DEMOS), []), (["vae"], ["vae"], []), (["kl", "--no-browser", "--port", "8899"], ["kl"], ["--no-browser", "--port", "8899"]),
-     (["--no-browser"], list(DEMOS), ["--no-browser"])],
-)  # fmt: skip
+    [([], [*DEMOS], []), (["vae"], ["vae"], []), (["kl", *PORT], ["kl"], PORT), (PORT, [*DEMOS], PORT)],
+)
 def test_demo_opens_voila(
     arguments: list[str], named: list[str], options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
