@@ -8,7 +8,7 @@ import pytest
 from demo_pages import CHROMIUM, Opened, opened
 
 from course.demos import DEMOS
-from course.demos.demo import Play
+from course.demos.demo import Play, Session
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NUMBERS = {name: number for number, name in enumerate(DEMOS)}
@@ -69,6 +69,27 @@ def test_the_picture_follows_the_pointer(demos: Opened) -> None:
     assert demos.text(number) != said
     readouts = demos.demo(number).locator(".widget-readout").all_text_contents()
     assert readouts != ["0.00", "0.00"]
+
+
+def test_a_drag_paints_a_line(demos: Opened) -> None:
+    number = NUMBERS["pix2pix"]
+    frame, before = demos.frame(number), demos.pixels(number)
+    picture = demos.demo(number).locator(".course-demo img")
+    picture.scroll_into_view_if_needed()
+    left, top, right, bottom = Session(DEMOS["pix2pix"]).picture().box
+    place = picture.bounding_box()
+    scale = place["width"] / before.shape[1]
+    across, down = ([place[side] + scale * (low + share * (high - low)) for share in (0.1, 0.9)]
+                    for side, low, high in (("x", left, right), ("y", top, bottom)))  # fmt: skip
+    demos.page.mouse.move(across[0], down[0])
+    demos.page.mouse.down()
+    demos.page.mouse.move(across[1], down[1], steps=2)  # a quick hand: few events, but no gaps in the line
+    demos.page.mouse.up()
+    demos.settle(number, frame)
+    changed = (demos.pixels(number) != before).any(axis=2)[top:bottom, left:right]
+    thirds = np.array_split(np.arange(len(changed)), 3)
+    assert all(changed[rows].any() for rows in thirds[1:])  # the first third was painted as sky, and is sky
+    demos.reset(number)
 
 
 def test_a_drag_queues_no_backlog(demos: Opened) -> None:
