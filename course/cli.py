@@ -85,7 +85,7 @@ def demo_command(context: typer.Context) -> None:
         # Extensions of JupyterLab that look for what Voilà's page lacks, and complain.
         unfit = "['jupyterlab-jupytext', '@voila-dashboards/jupyterlab-preview']"
         command = [sys.executable, "-m", "voila", str(page), f"--VoilaConfiguration.extension_denylist={unfit}"]
-        paths = [str(ROOT / "course" / "demos"), os.environ.get("JUPYTER_PATH", "")]  # the first has our template
+        paths = [str(Path(__file__).parent / "demos"), os.environ.get("JUPYTER_PATH", "")]  # the first has our template
         environment = {**os.environ, "JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
         sys.exit(subprocess.run([*command, "--template=course", *options], env=environment).returncode)
 

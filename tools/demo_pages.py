@@ -56,7 +56,7 @@ class Opened:
 
     def text(self, number: int) -> str:
         """Read the words under the picture."""
-        return self.demo(number).locator(".course-demo p").inner_text()
+        return self.demo(number).locator(".course-demo p").text_content()
 
     def settle(self, number: int, after: int) -> None:
         """Wait until a frame is shown that is newer than the one given, and no other one follows."""
@@ -69,13 +69,22 @@ class Opened:
             newest = self.frame(number)
         raise TimeoutError(f"demo {number} shows nothing new; it says: {self.text(number)}")
 
+    def reset(self, number: int) -> None:
+        """Press a demo's reset button, and wait for what comes of it."""
+        before = self.frame(number)
+        self.demo(number).get_by_role("button", name="Reset").click()
+        self.settle(number, before)
+
     def move(self, number: int) -> None:
-        """Move the first slider by its keys, else paint, else press the first button; wait for what comes of it."""
+        """Step if it plays, else move the first slider by its keys, else paint, else press the first button; wait for it."""
         before = self.frame(number)
         demo = self.demo(number)
         demo.scroll_into_view_if_needed()
+        step = demo.get_by_role("button", name="Step")
         handles, canvas = demo.locator(".noUi-handle, .ui-slider-handle"), demo.locator(".course-demo-hand img")
-        if handles.count():
+        if step.count():
+            step.click()
+        elif handles.count():
             handles.first.focus()
             self.page.keyboard.press("ArrowRight")
             self.page.keyboard.press("ArrowRight")

@@ -12,7 +12,7 @@ from course.demos.demo import Button, Demo, Picture, Slider, Values
 from course.plots import COLOURS
 from course.vae import gaussian_kl
 
-LINE = torch.linspace(-5, 5, 501)
+LINE = torch.linspace(-8, 8, 641)
 PRIOR = Normal(0.0, 1.0)
 MOST = 10.0  # nats: the height of the bars' axis
 
@@ -32,12 +32,12 @@ class Figure:
         (self.draws,) = clouds.plot([], [], "o", color=COLOURS[3], markersize=6, label="z = μ + σ ε")
         self.paths = LineCollection([], colors=COLOURS[3], linewidths=0.8, alpha=0.6)
         clouds.add_collection(self.paths)
-        clouds.set(title="The cloud and the prior", ylabel="density", xlim=(-5, 5), ylim=(-0.45, 1.2), yticks=[0, 0.5, 1])
+        clouds.set(title="The cloud and the prior", ylabel="density", xlim=(-8, 8), ylim=(-0.45, 1.2), yticks=[0, 0.5, 1])
         clouds.legend(frameon=False, loc="upper left", ncols=2)
         (self.dearer,) = price.fill(LINE, 0 * LINE, color=COLOURS[3], alpha=0.7, label="+")
         (self.cheaper,) = price.fill(LINE, 0 * LINE, color=COLOURS[2], alpha=0.7, hatch="//", label="−")
         price.axhline(0, color="black", linewidth=0.8)
-        price.set(title="KL is this area: q(z) log q(z)/p(z)", xlabel="z", xlim=(-5, 5), ylim=(-0.5, 3.5))
+        price.set(title="KL is this area: q(z) log q(z)/p(z)", xlabel="z", xlim=(-8, 8), ylim=(-0.5, 3.5))
         price.legend(frameon=False, loc="upper left", ncols=2)
         self.kl, self.priced = bars.bar(["KL", "β KL"], [0, 0], color=[COLOURS[3], COLOURS[4]], hatch=["", ".."])
         bars.set(title="The price", ylabel="nats", ylim=(0, MOST))
@@ -88,7 +88,7 @@ KL = Demo(
     "Watch the ten dots: each keeps its own ε and moves smoothly with μ and σ, until you ask for other noise.",
     controls=(
         Slider("mu", "μ", -2.0, 2.0, 0.05, 1.0),
-        Slider("logvar", "log σ²", -2.0, 2.0, 0.05, -1.0),
+        Slider("logvar", "log σ²", -2.0, 1.0, 0.05, -1.0),
         Slider("beta", "β", 0.0, 8.0, 0.5, 4.0),
         Button("other", "Other noise"),
     ),

@@ -112,7 +112,7 @@ RIDDLE = Demo(
     title="Which face is fake?",
     idea="The opening riddle: samples of a good generative model cannot be told from the data (labs 0 and 4).",
     tries="Let the class vote before you press a button, for five rounds, and compare the score with chance. "
-    "Then ask what gave the fakes away. Each is the best of 20, and all three faces were made grainy: was that fair?",
+    "Then ask what gave the fakes away: each is the best of 20, and all three faces were made grainy; was that fair?",
     controls=[Button("A", "A is fake"), Button("B", "B is fake"), Button("C", "C is fake"), Button("next", "Next round")],
     prepare=prepare_riddles,
     render=render_riddle,
