@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "course" / "labs" / "lab4_gans" / "benchmark.json"
 RING_ROUNDS, FACE_ROUNDS, SEEDS = 3000, 2000, range(5)
 RING = [{"beta1": beta1, "gamma": gamma, "seed": seed} for beta1 in (0.9, 0.5) for gamma in (0.0, 0.1) for seed in SEEDS]
-FACES = [{"gamma": gamma, "seed": seed} for gamma in (1.0, 0.0) for seed in SEEDS]
+FACES = [{"gamma": gamma, "seed": seed} for seed in SEEDS for gamma in (1.0, 0.0)]
 
 
 def measure_ring(lab: dict, job: dict) -> dict:

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from course.checkpoints import load
+from course.checkpoints.recipes.translation import CELLS, enlarged_one_hot
 from course.data.scenes import CLASSES, PAINT, label_maps, render_scenes, sample_scenes
 from course.demos.board import Board
 from course.demos.demo import Choice, Demo, Paint, Picture, Slider
@@ -15,7 +15,6 @@ from course.metrics import psnr
 from course.plots import COLOURS
 
 RED = COLOURS[3]
-CELLS = 16  # along a side of the grid that is painted
 
 
 def seen(images: Tensor) -> Tensor:
@@ -41,8 +40,7 @@ def render_painting(G: Any, cells: NDArray) -> Picture:
     """Draw the painted label map, and the scene that the generator makes of it."""
     labels = torch.as_tensor(cells)
     colours = torch.tensor([PAINT["labels"][name] for name in CLASSES])
-    one_hot = F.one_hot(labels, len(CLASSES)).permute(2, 0, 1)[None].float()  # (1, 8, 16, 16)
-    scene = G(F.interpolate(one_hot, scale_factor=2))  # (1, 3, 32, 32)
+    scene = G(enlarged_one_hot(labels[None]))  # (1, 3, 32, 32)
     board = Board(1000, 420)
     (box,) = board.row(20, 44, colours[labels].permute(2, 0, 1)[None], 22)
     board.row(410, 44, seen(scene), 11)
@@ -63,7 +61,7 @@ PAINTING = Demo(
     title="pix2pix",
     idea="Paired translation: in training the generator saw a label map with each scene (lab 5).",
     tries="Paint another house, then sky below the grass: what does the generator do with a map that no scene has? "
-    "The real walls have four colours: how many do you get, and why?",
+    "Real walls have four colours, and the real sun may stand anywhere: where does the generator put it, and why?",
     controls=[Paint("cells", "Brush", CLASSES, first_map())],
     prepare=prepare_painting,
     render=render_painting,

@@ -18,6 +18,8 @@ from course.translation import (
     pix2pix_generator_loss,
 )
 
+CELLS = 16  # along a side of a label map
+
 
 def draw(n: int, seed: int) -> Tensor:
     """Draw the descriptions of n scenes: (n, 21)."""
@@ -25,8 +27,14 @@ def draw(n: int, seed: int) -> Tensor:
 
 
 def one_hot_labels(scenes: Tensor) -> Tensor:
-    """Draw label maps with a channel for each class: (B, 8, 32, 32), 0 or 1."""
-    return F.one_hot(label_maps(scenes), len(CLASSES)).permute(0, 3, 1, 2).float()
+    """Draw label maps as coarse as a hand paints them, with a channel for each class: (B, 8, 32, 32), 0 or 1."""
+    return enlarged_one_hot(label_maps(scenes, CELLS))
+
+
+def enlarged_one_hot(cells: Tensor) -> Tensor:
+    """Turn maps of classes (B, 16, 16) into what the generator gets, (B, 8, 32, 32)."""
+    one_hot = F.one_hot(cells, len(CLASSES)).permute(0, 3, 1, 2).float()
+    return F.interpolate(one_hot, scale_factor=32 / CELLS)
 
 
 def build_pix2pix() -> Networks:
@@ -59,7 +67,7 @@ def train_pix2pix(networks: Networks, device: torch.device) -> None:
         g_optimizer.step()
         return {"D": d_loss.item(), "G": g_loss.item()}
 
-    fit(step, batches, 1500, state={"G": G, "g": g_optimizer, "d": d_optimizer}, decay=True, device=device)
+    fit(step, batches, 4000, state={"G": G, "g": g_optimizer, "d": d_optimizer}, decay=True, device=device)
 
 
 def measure_pix2pix(networks: Networks) -> Metrics:
@@ -125,7 +133,7 @@ def _adam(*networks: torch.nn.Module) -> torch.optim.Adam:
     return torch.optim.Adam(parameters, lr=1e-3, betas=(0.5, 0.999))
 
 
-STREETS = "scenes: 2,000 label maps of 32 x 32 pixels, with their streets by day"
+STREETS = "scenes: 2,000 label maps of 16 x 16 cells, with their streets by day of 32 x 32 pixels"
 HEAPS = "scenes: 4,000 streets by day, and 4,000 other streets at night, 32 x 32 pixels"
 RECIPES = {
     "pix2pix_scenes": Recipe(

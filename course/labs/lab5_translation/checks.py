@@ -1058,8 +1058,8 @@ QUESTIONS = [
         right="c",
         feedback={
             "a": (
-                "Compare the cycle losses of the runs in the figure. A permutation can be undone: what became the wrong colour "
-                "comes back from it."
+                "Compare the cycle losses of the runs in the figure. A permutation can be undone: what became the wrong "
+                "colour comes back from it."
             ),
             "b": (
                 "The judge knows heap B. In the wrong translations all four night colours occur, as often as they should. "

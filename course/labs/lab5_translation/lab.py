@@ -34,7 +34,7 @@ from course.networks import UNet, patch_discriminator, small_translator
 from course.training import fit, pick_device, seed_everything
 
 start("lab5_translation")
-DATASET = "scenes"  # in section 9; or "facades", "horse2zebra": pictures in a folder of your own
+DATASET = "scenes"  # in section 8; or "facades", "horse2zebra": pictures in a folder of your own
 ROOT = "data/facades"  # that folder
 SEED = seed_of_run()  # 0; try another one when you are through: what changes, and what does not?
 device = pick_device()
@@ -704,8 +704,15 @@ from course.translation import cyclegan_discriminator_loss
 # %%
 check(cyclegan_discriminator_loss)
 
+# %%
+# NBVAL_CHECK_OUTPUT
+nights, fakes = torch.full((2, 1, 1, 1), 0.5), torch.full((3, 1, 1, 1), 2.0)
+print(f"D pays {cyclegan_discriminator_loss(nn.Flatten(), nights, fakes).item():.4f}")
+
 # %% [markdown]
 r"""
+You should read 2.125: half of 0.25 and 4.
+
 ### A memory for the judge
 
 A GAN can run in circles (lab 4): G finds a trick, D learns to spot it and forgets the last one, G goes back to that. A cheap cure: D is shown old translations as well. Keep 50 in a **buffer**.
@@ -721,22 +728,21 @@ check(ImageBuffer)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-scores_of = torch.nn.Flatten()
-print(f"D pays {cyclegan_discriminator_loss(scores_of, torch.full((2, 1, 1, 1), 0.5), torch.full((3, 1, 1, 1), 2.0)).item():.4f}")
 buffer = ImageBuffer(3)
 first = torch.arange(3.0)[:, None, None, None] * torch.ones(3, 1, 2, 2)
 print("while it fills, what comes back:", buffer.exchange(first)[:, 0, 0, 0].tolist())
 seen = torch.cat([buffer.exchange(torch.full((4, 1, 2, 2), 10.0 + i)) for i in range(250)])[:, 0, 0, 0]
 new = torch.arange(250).repeat_interleave(4) + 10.0
-print("then about half is new:", 0.4 < (seen == new).float().mean().item() < 0.65, " and each of the first came back:", {0.0, 1.0, 2.0} <= set(seen.tolist()))
+print("then about half is new:", 0.4 < (seen == new).float().mean().item() < 0.65)
+print("each of the first came back:", {0.0, 1.0, 2.0} <= set(seen.tolist()))
 
 # %% [markdown]
 r"""
-You should read 2.1250, then `[0.0, 1.0, 2.0]`, then True twice.
+You should read `[0.0, 1.0, 2.0]`, then True twice.
 
 ### Train it
 
-Two small ResNet generators, two patch judges, one batch of two pictures from each heap per step. The generators step first, then the judges. It takes a minute or so.
+Two small ResNet generators, two patch judges, one batch of two pictures from each heap per step. The generators step first, then the judges. It takes a minute or two.
 """
 
 
@@ -815,7 +821,8 @@ plots.show(
 
 # %% [markdown]
 r"""
-Nobody ever showed it a pair. Yet the translation is far nearer to the truth than anything else that has no pairs, and nearer than the nearest neighbour that cheats.
+Nobody ever showed it a pair. Yet the translation is far nearer to the truth than anything else that has no pairs. The best of those, mind you, is the **mean image**, the same grey blur for every street:
+a squared error likes a blur. Never report a score without the dumbest thing that gets one.
 
 Was that luck? Five runs each, with heaps and tests of their own:
 """
@@ -892,7 +899,8 @@ summary(
 
 # %% [markdown]
 r"""
-TEXT-NOCYCLE
+The round trip is gone: what comes back is not what went in. Judges and identity price alone still give a *plausible* night, but nothing ties it to **this** street, and what is not needed to please $D_b$ may be
+invented or dropped.
 
 ## 5. Wrong, and consistent
 
@@ -948,7 +956,10 @@ for arm in ("CycleGAN", WRONG, "unrelated walls, identity loss"):
 
 # %% [markdown]
 r"""
-TEXT-WRONG
+Look at the rows. A run that is right has its weight on the diagonal. A run that is wrong is mostly wrong **consistently**: it has made up its mind that brick becomes *that* colour, and paints every brick house so; or it paints
+two colours as one, and hides the difference where you do not see it. And compare the numbers above the tables: the round trip of a wrong run is about as good as that of a right one.
+
+(The first line is the world of related walls, where darkening is enough. It is not free of mistakes either: the picture is right to many decibels before the last wall is. A wall is a small part of a picture, and PSNR hardly notices.)
 
 ### Question: who could have noticed?
 
@@ -1002,7 +1013,11 @@ plots.show(
 
 # %% [markdown]
 r"""
-TEXT-LEAK
+If the way back from the translations suffers *more* from the same noise than the way back from true nights, something was written in the small differences that the noise covers. If both suffer alike, the
+picture itself carries what is needed. Read your own two lines: how many decibels does each lose at 0.1?
+
+Where the other side *cannot* show what the way back needs, a trace is hidden as a rule: a CycleGAN between aerial photographs and maps wrote the details of the photograph into the map, invisibly, and fell apart when the
+map was disturbed (Chu et al., 2017: "a master of steganography"). Cycle consistency forbids to *lose* information. It does not ask for it to be *seen*.
 
 ## 7. What is being learned here?
 
