@@ -69,7 +69,7 @@ def prepare_debiasing() -> Debiasing:
     right.plot(recall[0.0], range(8), "o", color=BLUE, markersize=8, label="drawn alike")
     (dots,) = right.plot([], [], "D", color=RED, markersize=8, label="at this strength")
     right.set_yticks(range(8), names)
-    right.set(title="Recall of each group (trained with 10 bins)", xlim=(0, 1.03))
+    right.set(title="Recall by group, trained with 10 bins", xlim=(0, 1.03))
     right.invert_yaxis()
     right.grid(alpha=0.3)
     right.legend(frameon=False, loc="upper left")
