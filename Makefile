@@ -1,5 +1,6 @@
 # What one does with the course. Every target makes its environment first; a second call finds it there.
 #   make lab ARGS="--no-browser --port 8899"    open the labs in JupyterLab
+#   make demo ARGS=kl                           show the lecture demos as an app, or one of them
 #   make grade                                  grade a sample class, and see the reports
 #   make check                                  the fast checks, under a minute
 #   make test                                   everything, with the labs at reduced steps;  FULL=1: at full steps
@@ -9,11 +10,15 @@
 PYTHON ?= python3
 SET_UP = $(PYTHON) tools/setup_env.py
 
-.PHONY: lab grade check test test-colab test-newest clean dev
+.PHONY: lab demo grade check test test-colab test-newest clean dev
 
 lab:
 	@$(SET_UP) --extras lab
 	@.venv/bin/course lab $(ARGS)
+
+demo:
+	@$(SET_UP) --extras lab
+	@.venv/bin/course demo $(ARGS)
 
 LAB ?= lab2_vae
 grade:

@@ -1,11 +1,13 @@
-"""The command line: course lab | check | run | grade | export | pack | build | verify | train."""
+"""The command line: course lab | demo | check | run | grade | export | pack | build | verify | train."""
 
 import io
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -60,6 +62,32 @@ def lab_command(context: typer.Context) -> None:
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}", *root, *context.args]
     sys.exit(subprocess.run(command).returncode)
+
+
+@app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def demo_command(context: typer.Context) -> None:
+    """Open the lecture demos as an app, or one: course demo [NAME]; options go to Voilà (--no-browser --port 8899)."""
+    try:
+        import_module("voila")
+        from course.authoring.build import build_demos, to_bytes
+    except ModuleNotFoundError as error:
+        _fail(f"The demos as an app need {error.name}. Install it with: pip install -e '.[lab]'")
+    from course.demos import DEMOS
+
+    first = context.args[:1]
+    names = [name for name in first if not name.startswith("-")] or list(DEMOS)
+    if unknown := [name for name in names if name not in DEMOS]:
+        _fail(f"There is no demo {unknown[0]!r}. There are: {', '.join(DEMOS)}.")
+    options = context.args[1:] if names == first else context.args
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "demos.ipynb")
+        page.write_bytes(to_bytes(build_demos({name: DEMOS[name].title for name in names})))
+        # Extensions of JupyterLab that look for what Voilà's page lacks, and complain.
+        unfit = "['jupyterlab-jupytext', '@voila-dashboards/jupyterlab-preview']"
+        command = [sys.executable, "-m", "voila", str(page), f"--VoilaConfiguration.extension_denylist={unfit}"]
+        paths = [str(Path(__file__).parent / "demos"), os.environ.get("JUPYTER_PATH", "")]  # the first has our template
+        environment = {**os.environ, "JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
+        sys.exit(subprocess.run([*command, "--template=course", *options], env=environment).returncode)
 
 
 @app.command("check")
@@ -258,21 +286,22 @@ def pack_actions_command(
 
 @app.command("build")
 def build_command(
-    labs: Annotated[list[str] | None, typer.Argument(help="labs to build; all if none is named")] = None,
+    labs: Annotated[list[str] | None, typer.Argument(help="labs to build, or demos; all if none is named")] = None,
     check: Annotated[bool, typer.Option("--check", help="change nothing; exit 1 if a notebook is out of date")] = False,
     execute: Annotated[bool, typer.Option("--execute", help="run the solution notebooks that changed")] = False,
 ) -> None:
-    """Build the student and solution notebooks from the labs' sources."""
+    """Build the student and solution notebooks from the labs' sources, and the notebook of the demos."""
     try:
-        from course.authoring.build import BuildError, build, to_bytes, with_outputs_of
+        from course.authoring.build import BuildError, build, build_demos, to_bytes, with_outputs_of
         from course.authoring.setup_cell import read_repository
     except ModuleNotFoundError as error:
         _fail(f"Building needs {error.name}. Install it with: pip install -e '.[lab]'")
+    from course.demos import DEMOS
     from course.labs import lab_names
 
     repository = read_repository(_folder("pyproject.toml"))
     stale = []
-    for name in labs or lab_names():
+    for name in lab_names() if not labs else [name for name in labs if name != "demos"]:
         student, solution = ROOT / "notebooks" / f"{name}.ipynb", ROOT / "solutions" / f"{name}.ipynb"
         try:
             built = build(name, repository)
@@ -292,6 +321,15 @@ def build_command(
         solution.write_bytes(to_bytes(solved))
         note = "" if current else " (no outputs yet: course build --execute)"
         console.print(f"{name}: {student.relative_to(ROOT)}, {solution.relative_to(ROOT)}{note}", soft_wrap=True)
+    if not labs or "demos" in labs:
+        page = ROOT / "notebooks" / "demos.ipynb"
+        content = to_bytes(build_demos({demo.name: demo.title for demo in DEMOS.values()}, repository))
+        if check:
+            stale += [] if page.exists() and page.read_bytes() == content else [page]
+        else:
+            page.parent.mkdir(exist_ok=True)
+            page.write_bytes(content)
+            console.print(f"demos: {page.relative_to(ROOT)}", soft_wrap=True)
     if stale:
         names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
         _fail(f"Out of date: {names}. Run: course build --execute", code=1)

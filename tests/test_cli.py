@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import course.cli
 from course.authoring.build import build, to_bytes
+from course.demos import DEMOS
 
 torch.set_num_threads(1)
 
@@ -52,7 +53,7 @@ def execute_by_hand(path: Path) -> None:
 def test_help() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("lab", "check", "build", "verify"):
+    for command in ("lab", "demo", "check", "build", "verify"):
         assert command in result.output
         assert run(command, "--help").exit_code == 0
     assert run().exit_code in (0, 2)
@@ -160,7 +161,8 @@ def test_an_interrupt_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, capsy
 def test_build_and_its_check(root: Path) -> None:
     result = run("build", "--check")
     assert result.exit_code == 1
-    assert "Out of date: notebooks/tiny.ipynb, solutions/tiny.ipynb. Run: course build --execute" in words(result)
+    stale = "notebooks/tiny.ipynb, solutions/tiny.ipynb, notebooks/demos.ipynb"
+    assert f"Out of date: {stale}. Run: course build --execute" in words(result)
     assert not (root / "notebooks").exists()
     result = run("build")
     assert result.exit_code == 0
@@ -285,6 +287,64 @@ def test_lab_opens_jupyterlab(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
     result = run("lab")
     assert result.exit_code == 2
     assert "JupyterLab is not installed" in words(result)
+
+
+# ---------------------------------------------------------------------------------------------------------------- demo
+
+
+def test_build_of_the_demos(root: Path) -> None:
+    assert run("build", "demos").exit_code == 0
+    assert not (root / "solutions").exists()
+    page = root / "notebooks/demos.ipynb"
+    content = page.read_bytes()
+    cells = ["".join(cell["source"]) for cell in json.loads(content)["cells"]]
+    assert [cell for cell in cells if cell.startswith("show(")] == [f'show("{name}")' for name in DEMOS]
+    assert [cell for cell in cells if cell.startswith("## ")] == [f"## {demo.title}" for demo in DEMOS.values()]
+    assert all(cell.get("outputs", []) == [] for cell in json.loads(content)["cells"])
+    assert run("build", "demos", "--check").exit_code == 0
+    assert run("build", "demos").exit_code == 0
+    assert page.read_bytes() == content
+    page.write_bytes(content.replace(b'show(\\"kl\\")', b'show(\\"kl\\") '))
+    assert page.read_bytes() != content
+    assert "Out of date: notebooks/demos.ipynb." in words(run("build", "demos", "--check"))
+
+
+PORT = ["--no-browser", "--port", "8899"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "options"),
+    [([], [*DEMOS], []), (["vae"], ["vae"], []), (["kl", *PORT], ["kl"], PORT), (PORT, [*DEMOS], PORT)],
+)
+def test_demo_opens_voila(
+    arguments: list[str], named: list[str], options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def pretend(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess:
+        seen.update(command=command, env=env, page=json.loads(Path(command[3]).read_text()))
+        return subprocess.CompletedProcess(command, 7)
+
+    monkeypatch.setattr(subprocess, "run", pretend)
+    assert run("demo", *arguments).exit_code == 7
+    command = seen["command"]
+    assert command[:3] == [sys.executable, "-m", "voila"]
+    assert command[len(command) - len(options) :] == options
+    cells = ["".join(cell["source"]) for cell in seen["page"]["cells"]]
+    assert [cell for cell in cells if cell.startswith("show(")] == [f'show("{name}")' for name in named]
+    template = Path(seen["env"]["JUPYTER_PATH"].split(os.pathsep)[0], "voila/templates/course/index.html.j2")
+    assert template.is_file()
+    assert not Path(command[3]).exists()  # nothing is left behind
+
+
+def test_demo_knows_its_names_and_needs_voila(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("demo", "nothing")
+    assert result.exit_code == 2
+    assert "There is no demo 'nothing'. There are: riddle, density" in words(result)
+    monkeypatch.setitem(sys.modules, "voila", None)
+    result = run("demo")
+    assert result.exit_code == 2
+    assert "need voila. Install it with: pip install -e '.[lab]'" in words(result)
 
 
 # ------------------------------------------------------------------------------------------------- a fresh interpreter

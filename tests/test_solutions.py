@@ -66,6 +66,18 @@ WRONG = {
         "append_label_maps": ("[x, maps]", "[maps, x]"),
         "frechet_distance": ("- 2 * overlap", "- overlap"),
     },
+    "lab5_translation": {
+        "UNetBlock": ("[x, self.enlarge(small)]", "[self.enlarge(small), x]"),
+        "conditional_pair": ("[condition, image]", "[image, condition]"),
+        "pix2pix_discriminator_loss": ("0.5 * (F.softplus", "(F.softplus"),
+        "pix2pix_generator_loss": ("softplus(-fake_logits)", "softplus(fake_logits)"),
+        "lsgan_loss": ("1.0 if is_real else 0.0", "0.0 if is_real else 1.0"),
+        "cycle_consistency_loss": (".abs().mean()", ".square().mean()"),
+        "identity_loss": (".abs().mean()", ".abs().sum()"),
+        "cyclegan_generator_loss": ("identity_loss(b, G_ab(b))", "identity_loss(b, G_ba(b))"),
+        "cyclegan_discriminator_loss": ("0.5 * (lsgan_loss", "(lsgan_loss"),
+        "ImageBuffer": ("self.images[place] = self.images[place], image", "self.images[place] = image, self.images[place]"),
+    },
 }
 CHANGES = [
     pytest.param(lab, name, *change, id=f"{lab}-{name}")

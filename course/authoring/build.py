@@ -8,6 +8,7 @@ import builtins
 import hashlib
 import inspect
 import io
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,19 @@ def build(name: str, repository: str = "") -> Built:
     built = Built(_notebook(student), _notebook(solution))
     _prove(name, lab, built)
     return built
+
+
+def build_demos(titles: Mapping[str, str], repository: str = "") -> NotebookNode:
+    """Build the notebook that shows lecture demos; titles: name -> title, in their order."""
+    badge = colab_badge(repository, "notebooks/demos.ipynb")
+    words = "# Lecture demos\n\nMove a slider, and see at once what it does. The models come with the course."
+    cells = [
+        new_markdown_cell(f"{badge}\n\n{words}" if badge else words),
+        _code(f"{setup_source(repository)}\nfrom course.demos.widgets import show"),
+    ]
+    for name, title in titles.items():
+        cells += [new_markdown_cell(f"## {title}"), _code(f'show("{name}")')]
+    return _notebook(cells)
 
 
 def to_bytes(notebook: NotebookNode) -> bytes:

@@ -12,16 +12,17 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
-from torch import Tensor, nn
+from torch import Tensor
 
 from course.training import seed_everything
 
-Networks = dict[str, nn.Module]  # by the role they play: "encoder", "G", ...
+Networks = dict[str, Any]  # modules, with methods of their own, by the role they play: "encoder", "G", ...
 Metrics = dict[str, float]
 
 

@@ -44,10 +44,11 @@ def test_every_file_belongs_to_a_recipe_and_all_are_small():
 @pytest.mark.slow
 def test_a_recipe_makes_its_checkpoint_again(tmp_path):
     """On any machine: rounding differs between processors, and training amplifies it, so the metrics may differ by 5 %."""
-    made = train(FASTEST, tmp_path)
-    assert made.metrics == pytest.approx(card(FASTEST).metrics, rel=0.05)
-    assert card(FASTEST, tmp_path) == made
-    assert load(FASTEST, tmp_path).keys() == load(FASTEST).keys()
+    name = "vae_sprites"  # quick to train, and from rounding alone its metric moved by 0.1 %
+    made = train(name, tmp_path)
+    assert made.metrics == pytest.approx(card(name).metrics, rel=0.05)
+    assert card(name, tmp_path) == made
+    assert load(name, tmp_path).keys() == load(name).keys()
 
 
 def copy_of(name: str, folder: Path) -> tuple[Path, Path]:

@@ -6,15 +6,19 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from demo_pages import CHROMIUM, Opened, opened
 
 from course.authoring.setup_cell import setup_source
+from course.demos import DEMOS
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv-colab" / "bin"
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("lab*.ipynb"))
 SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
 EXECUTE = """\
 import sys, nbformat
@@ -71,3 +75,41 @@ def test_check_finds_the_solution_right(solution: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("solution", SOLUTIONS, ids=lambda path: path.stem)
 def test_the_solution_runs(solution: Path, tmp_path: Path) -> None:
     run("python", "-c", EXECUTE, solution, cwd=tmp_path, COURSE_REDUCED="1")
+
+
+@pytest.fixture(scope="module")
+def demos(installed: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """A page of the classic notebook with all demos, on ipywidgets 7.7.1."""
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed")
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with opened("classic", len(DEMOS), tmp_path_factory.mktemp("classic"), BIN) as page:
+        yield page
+
+
+@pytest.mark.parametrize(("number", "name"), enumerate(DEMOS))
+def test_a_control_of_a_demo_changes_its_picture(demos: Opened, number: int, name: str) -> None:
+    said = demos.text(number)
+    assert not said.startswith("✗"), said
+    before = demos.pixels(number)
+    demos.move(number)
+    assert not demos.text(number).startswith("✗"), demos.text(number)
+    assert (demos.pixels(number) != before).any(axis=2).sum() > 50
+    demos.reset(number)
+    assert np.array_equal(demos.pixels(number), before)
+
+
+def test_every_slider_has_a_name_and_a_value(demos: Opened) -> None:
+    for attribute in ("aria-label", "aria-valuetext"):
+        found = demos.page.locator(".course-demo-page .ui-slider-handle").evaluate_all(
+            f"handles => handles.map(handle => handle.getAttribute('{attribute}'))"
+        )
+        assert len(found) > 10
+        assert all(found)
+
+
+def test_no_demo_complained(demos: Opened) -> None:
+    assert demos.errors == []
+    assert demos.page.locator(".output_error, .output_stderr").all_text_contents() == []

@@ -1,5 +1,5 @@
 """The recipes of all checkpoints: one family a file."""
 
-from course.checkpoints.recipes import autoencoders, gans
+from course.checkpoints.recipes import autoencoders, debiasing, gans, translation
 
-RECIPES = {**autoencoders.RECIPES, **gans.RECIPES}
+RECIPES = {**autoencoders.RECIPES, **debiasing.RECIPES, **gans.RECIPES, **translation.RECIPES}

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from course.checks.exercise import Case, Exercise, Part
+from course.checks.exercise import Case, Exercise, Part, Question
 from course.labs.lab5_translation import probes
 from course.translation import (
     ImageBuffer,
@@ -1008,6 +1008,74 @@ class FillsAResult(ImageBuffer):
         return result
 
 
+# --------------------------------------------------------------------------------------------------------- questions
+
+QUESTIONS = [
+    Question(
+        "answer_median",
+        right="b",
+        feedback={
+            "a": (
+                "A network gives one answer to one input. And whoever says red pays the whole distance to the other three "
+                "colours: look at the curves, is the price of a real wall's value the lowest?"
+            ),
+            "b": (
+                "Yes. The mean absolute difference is smallest anywhere between the two middle values. Each channel chooses "
+                "by itself, so that the three together are a colour which no wall has."
+            ),
+            "c": "All four are equally frequent here. And were one a little more frequent, the median would hardly move.",
+        },
+        hints=["Where do the three curves have their lowest stretch? Are the real walls there?"],
+    ),
+    Question(
+        "answer_sun",
+        right="b",
+        feedback={
+            "a": "D sees every patch, those of the sky as well. If it never looked, G would paint no sun, as L1 alone does.",
+            "b": (
+                "Yes. G is a function of the label map. To D any place of a sun is as good as any other, since it never "
+                "compares the pictures of two maps; so the first place that works is good enough for all."
+            ),
+            "c": "L1 wants no sun at all: at any one pixel the median of the truth is sky. The sun is the judge's wish.",
+        },
+        hints=["Which of the two prices wants a sun? And what could G choose the place by?"],
+    ),
+    Question(
+        "answer_cycle_alone",
+        right="b",
+        feedback={
+            "a": "Is there a cheaper way to come back to the same picture than to go to the night and return?",
+            "b": (
+                "Yes: or to any scramble that can be undone. The cycle says that nothing may be lost. What is wanted on the "
+                "other side only the judges say."
+            ),
+            "c": "The cycle loss has a gradient of its own, through both generators. What does it push them to?",
+        },
+        hints=["Think of the laziest pair of generators whose round trip is perfect."],
+    ),
+    Question(
+        "answer_permuted",
+        right="c",
+        feedback={
+            "a": (
+                "Compare the cycle losses of the runs in the figure. A permutation can be undone: what became the wrong "
+                "colour comes back from it."
+            ),
+            "b": (
+                "The judge knows heap B. In the wrong translations all four night colours occur, as often as they should. "
+                "What could it object to?"
+            ),
+            "c": (
+                "Yes. Both heaps, every judge and every round trip are the same under either mapping. What tells them apart "
+                "is not in the data: it must come from pairs, or from what you know or assume, such as that walls only get "
+                "darker."
+            ),
+        },
+        hints=["Take a perfect translator, and swap brick and ochre in it everywhere. Which loss notices?"],
+    ),
+]
+
+
 ITEMS = [
     pair_exercise,
     pix2pix_d_exercise,
@@ -1019,5 +1087,6 @@ ITEMS = [
     cyclegan_g_exercise,
     cyclegan_d_exercise,
     buffer_exercise,
+    *QUESTIONS,
 ]
 TOLERANCE = (1e-3, 1e-3)

@@ -1,0 +1,2 @@
+# start: student
+# Handed in untouched.

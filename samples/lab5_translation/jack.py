@@ -1,0 +1,2 @@
+# start: empty
+# A notebook without any cell of the lab.
