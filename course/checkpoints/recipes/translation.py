@@ -102,7 +102,7 @@ def train_cyclegan(networks: Networks, device: torch.device) -> None:
         d_optimizer.step()
         return {"G": loss.item(), "D": d_loss.item()}
 
-    fit(step, batches, 1000, state={"g": g_optimizer, "d": d_optimizer}, decay=True, device=device)
+    fit(step, batches, 1500, state={"g": g_optimizer, "d": d_optimizer}, decay=True, device=device)
 
 
 def measure_cyclegan(networks: Networks) -> Metrics:
