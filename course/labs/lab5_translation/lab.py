@@ -448,7 +448,7 @@ show_scores(judged)
 
 # %% [markdown]
 r"""
-Read the last column first. Without a judge the walls are far from any real colour. With it they come near one. And now the others: by **L1** and by PSNR the grey picture is the *better*
+Read the last column first. Without a judge the walls are far from any real colour. With it they come near one. And now the others: by **L1**, by PSNR and by SSIM the grey picture is the *better*
 one!
 
 That is no contradiction. G cannot know that this house is red. If it paints an honest red, it is wrong three times of four, and wrong at full length. Grey is always wrong by a little. **L1 is not the judge of what looks real**: it
