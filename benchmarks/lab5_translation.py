@@ -157,7 +157,7 @@ def main() -> None:
     lab = define(read(ROOT / "solutions" / "lab5_translation.ipynb").cells, USED, {}).namespace
     lab["device"] = torch.device("cpu")
     have = {(row["arm"], row["seed"]) for row in rows()}
-    jobs = [(arm, seed) for seed in SEEDS for arm in ARMS if (arm, seed) not in have]  # all arms, early
+    jobs = [(arm, seed) for arm in ARMS for seed in SEEDS if (arm, seed) not in have]
     for arm, seed in track(jobs, "arms", console=console):
         with KEPT.open("a") as file:
             file.write(json.dumps(measure(lab, arm, seed)) + "\n")
