@@ -9,6 +9,7 @@ import base64
 import io
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -141,7 +142,7 @@ def served(kind: str, folder: Path, programs: Path) -> Iterator[str]:
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}/{address}"
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # the whole group: Voilà is a child of `course demo`
             process.wait(timeout=30)
 
 

@@ -50,6 +50,7 @@ class Live:
         self.writers: list[Callable[[dict[str, Any]], None]] = []  # each writes a value into its widgets
         self.waiting = self.writing = False
         self.play = ipywidgets.ToggleButton(description="▶ Play")
+        self.task: asyncio.Task[None] | None = None  # that plays
         inputs = [widget for control in demo.controls for widget in self._widgets(control)]
         inputs.append(self._button("↺ Reset", self.reset))
         self.page = ipywidgets.VBox(
@@ -170,7 +171,7 @@ class Live:
     def _player(self, control: Play) -> Sequence[ipywidgets.Widget]:
         def toggled(change: dict[str, Any]) -> None:
             self.play.description = "⏸ Pause" if change["new"] else "▶ Play"
-            if change["new"]:
+            if change["new"] and (self.task is None or self.task.done()):
                 self.task = asyncio.ensure_future(self._playing(control.name))
 
         self.play.layout = _width("100px")

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from torch.distributions import Normal, kl_divergence
 
 from course.demos.clouds import KL
@@ -26,7 +27,7 @@ def test_the_price_three_times(session: Session, mu: float, logvar: float, beta:
     assert figure.priced.get_height() == pytest.approx(beta * kl, abs=1e-4)
     assert f"KL = {kl:.2f} nats" in text
     areas = [patch.get_xy()[:641] for patch in (figure.dearer, figure.cheaper)]
-    assert sum(np.trapezoid(xy[:, 1], xy[:, 0]) for xy in areas) == pytest.approx(kl, abs=0.02)
+    assert sum(trapezoid(xy[:, 1], xy[:, 0]) for xy in areas) == pytest.approx(kl, abs=0.02)
 
 
 def test_the_noise_stays_while_the_cloud_moves(session: Session) -> None:
@@ -40,4 +41,3 @@ def test_the_noise_stays_while_the_cloud_moves(session: Session) -> None:
     session.act("other")
     session.picture()
     assert not np.array_equal(session.prepared.noise.get_xdata(), eps)
-
