@@ -913,8 +913,8 @@ summary(
 
 # %% [markdown]
 r"""
-The round trip is gone: what comes back is not what went in. Judges and identity price alone still give a *plausible* night, but nothing ties it to **this** street, and what is not needed to please $D_b$ may be
-invented or dropped.
+The round trip is gone: what comes back is twice as far from what went in. And yet the nights are only a decibel or two worse. So the round trip is *not* what keeps the streets in their places: convolutions do, and the
+identity price, which leaves alone what fits in. What gets lost is what nothing else holds: the walls. Their colours are mixed up, and the way back cannot tell them apart any more.
 
 ## 5. Wrong, and consistent
 
@@ -970,8 +970,8 @@ for arm in ("CycleGAN", WRONG, "unrelated walls, identity loss"):
 
 # %% [markdown]
 r"""
-Look at the rows. A run that is right has its weight on the diagonal. A run that is wrong is mostly wrong **consistently**: it has made up its mind that brick becomes *that* colour, and paints every brick house so; or it paints
-two colours as one, and hides the difference where you do not see it. And compare the numbers above the tables: the round trip of a wrong run is about as good as that of a right one.
+Look at the rows: not one of the five is right. And each is wrong **consistently**: it has made up its mind that brick becomes *that* colour, and paints every brick house so. Compare the numbers above the tables with the round
+trip of the world before: it is just as good. The identity price (the last line) does not help either.
 
 (The first line is the world of related walls, where darkening is enough. It is not free of mistakes either: the picture is right to many decibels before the last wall is. A wall is a small part of a picture, and PSNR hardly notices.)
 
