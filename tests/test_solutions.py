@@ -48,7 +48,7 @@ WRONG = {
         "latent_kl": (".mean(dim=0)", ".sum(dim=0)"),
         "resampled_indices": ("probabilities.to(device), n", "1 - probabilities.to(device), n"),
         "latent_histogram": ("/ len(mu_column) + smoothing", "/ len(mu_column)"),
-        "resampling_probabilities": ("weight.log() - log_q", "weight.log() + log_q"),
+        "resampling_probabilities": ("weights.log()[:, None] - log_q", "weights.log()[:, None] + log_q"),
         "temper": ("softmax(t * log_p", "softmax(0.5 * log_p"),
         "outlier_scores": ("+ gaussian_kl(mu, logvar)", "- gaussian_kl(mu, logvar)"),
         "auroc": ("(below + not_above)", "(below + below)"),

@@ -246,7 +246,10 @@ class Sandbox:
         heard = b""
         deadline = time.monotonic() + seconds
         while len(heard) < size and wire.is_waiting(self._control.fileno(), max(0.0, deadline - time.monotonic())):
-            part = self._control.recv(size - len(heard))
+            try:
+                part = self._control.recv(size - len(heard))
+            except ConnectionError:  # it died with something unread
+                break
             if not part:
                 break
             heard += part

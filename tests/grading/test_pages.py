@@ -192,7 +192,7 @@ def test_feedback_says_what_was_found() -> None:
         "Ask what the loss bounds.",
         "The instructor’s mark: 0.5 of 3 (the checks alone: 3)",
         "Not your own words.",
-        "It stopped before its end, after 61 seconds.",
+        "It stopped before its end, after 61 seconds on the CPU.",
         "Cell 9 stopped.",
         "Train the VAE35.034.2✗ differs",
         "opened a connection",

@@ -1,12 +1,13 @@
 """How lab 5 judges: for each exercise its cases and parts, the mistakes that people make, other right ways, hints."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from course.checks.exercise import Case, Exercise, Part, Question
+from course.checks.exercise import AnyCallable, Case, Exercise, Part, Question
 from course.labs.lab5_translation import probes
 from course.translation import (
     ImageBuffer,
@@ -500,47 +501,58 @@ identity_exercise = Exercise(
 )
 
 
-def _add_mistakes_of_a_distance(exercise: Exercise, reference: Any) -> None:
-    """Both exercises are a mean absolute difference, and go wrong in the same ways."""
+def _mistake_of_both(says: str) -> Callable[[AnyCallable], AnyCallable]:
+    """Add a known mistake to both exercises: each is a mean absolute difference, and they go wrong in the same ways."""
 
-    @exercise.mistake("You squared the differences. The loss is L1: absolute differences, which blur less.")
-    def squares_them(real: Tensor, other: Tensor) -> Tensor:
-        return (other - real).square().mean()
+    def add(candidate: AnyCallable) -> AnyCallable:
+        return cycle_exercise.mistake(says)(identity_exercise.mistake(says)(candidate))
 
-    @exercise.mistake("You summed over everything. Take the mean, so that the weights mean the same at every size.")
-    def sums_them(real: Tensor, other: Tensor) -> Tensor:
-        return (other - real).abs().sum()
-
-    @exercise.mistake(
-        "You summed over the pixels of an image and averaged over the batch. Take the mean over everything: the weights are "
-        "meant for that."
-    )
-    def sums_within_an_image(real: Tensor, other: Tensor) -> Tensor:
-        return (other - real).abs().flatten(1).sum(dim=1).mean()
-
-    @exercise.mistake("You returned one number for each image. Return one for the batch: the mean.")
-    def keeps_the_images_apart(real: Tensor, other: Tensor) -> Tensor:
-        return (other - real).abs().flatten(1).mean(dim=1)
-
-    @exercise.mistake("Without the absolute value, differences of opposite sign cancel. Use .abs() before the mean.")
-    def forgets_the_absolute_value(real: Tensor, other: Tensor) -> Tensor:
-        return (other - real).mean()
-
-    @exercise.mistake("You detached what the generators made, so they cannot learn from this loss.")
-    def detaches_the_result(real: Tensor, other: Tensor) -> Tensor:
-        return reference(real, other.detach()) + 0 * other.sum()
-
-    @exercise.style
-    def with_torchs_l1(real: Tensor, other: Tensor) -> Tensor:
-        return F.l1_loss(other, real)
-
-    @exercise.style
-    def by_norm(real: Tensor, other: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(real - other, ord=1) / real.numel()
+    return add
 
 
-_add_mistakes_of_a_distance(cycle_exercise, cycle_consistency_loss)
-_add_mistakes_of_a_distance(identity_exercise, identity_loss)
+@_mistake_of_both("You squared the differences. The loss is L1: absolute differences, which blur less.")
+def squares_them(real: Tensor, other: Tensor) -> Tensor:
+    return (other - real).square().mean()
+
+
+@_mistake_of_both("You summed over everything. Take the mean, so that the weights mean the same at every size.")
+def sums_them(real: Tensor, other: Tensor) -> Tensor:
+    return (other - real).abs().sum()
+
+
+@_mistake_of_both(
+    "You summed over the pixels of an image and averaged over the batch. Take the mean over everything: the weights are "
+    "meant for that."
+)
+def sums_within_an_image(real: Tensor, other: Tensor) -> Tensor:
+    return (other - real).abs().flatten(1).sum(dim=1).mean()
+
+
+@_mistake_of_both("You returned one number for each image. Return one for the batch: the mean.")
+def keeps_the_images_apart(real: Tensor, other: Tensor) -> Tensor:
+    return (other - real).abs().flatten(1).mean(dim=1)
+
+
+@_mistake_of_both("Without the absolute value, differences of opposite sign cancel. Use .abs() before the mean.")
+def forgets_the_absolute_value(real: Tensor, other: Tensor) -> Tensor:
+    return (other - real).mean()
+
+
+@_mistake_of_both("You detached what the generators made, so they cannot learn from this loss.")
+def detaches_the_result(real: Tensor, other: Tensor) -> Tensor:
+    return (other.detach() - real).abs().mean() + 0 * other.sum()
+
+
+@cycle_exercise.style
+@identity_exercise.style
+def with_torchs_l1(real: Tensor, other: Tensor) -> Tensor:
+    return F.l1_loss(other, real)
+
+
+@cycle_exercise.style
+@identity_exercise.style
+def by_norm(real: Tensor, other: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(real - other, ord=1) / real.numel()
 
 
 # ------------------------------------------------------------------------------------------ cyclegan_generator_loss
