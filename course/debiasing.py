@@ -117,9 +117,12 @@ def resampling_probabilities(
     # What latent_histogram does, for all latents at once.
     n, d = mu.shape
     weights = mu.new_ones(d) if latent_weights is None else latent_weights.to(mu)
-    parts = mu.split(1000)  # rows that stay in the processor's cache while all is done with them
-    low = torch.stack([part.amin(dim=0) for part in parts]).amin(dim=0)  # (D,)
-    high = torch.stack([part.amax(dim=0) for part in parts]).amax(dim=0)
+    parts = mu.split(2000)  # rows that stay in the processor's cache while all is done with them
+    low, high = parts[0].clone(), parts[0].clone()
+    for part in parts:
+        torch.minimum(low[: len(part)], part, out=low[: len(part)])
+        torch.maximum(high[: len(part)], part, out=high[: len(part)])
+    low, high = low.amin(dim=0), high.amax(dim=0)  # (D,)
     scale = bins / (high - low).clamp(min=1e-30)
     first = bins * torch.arange(d, dtype=torch.int32, device=mu.device)  # the D histograms, one after the other
 

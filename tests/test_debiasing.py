@@ -130,7 +130,7 @@ def test_a_constant_latent_gives_no_nan() -> None:
 
 
 @given(
-    st.integers(2, 300), st.integers(1, 6), st.integers(1, 20), st.floats(1e-4, 0.1), st.sampled_from(["max", "product"]),
+    st.integers(2, 300) | st.sampled_from([2000, 4001]), st.integers(1, 6), st.integers(1, 20), st.floats(1e-4, 0.1), st.sampled_from(["max", "product"]),
     st.booleans(), st.integers(0, 1000),
 )  # fmt: skip
 @settings(deadline=None)
@@ -258,6 +258,7 @@ def test_the_network_splits_its_numbers() -> None:
     [
         (lambda: latent_histogram(torch.zeros(3, 2)), "mu_column (3, 2)"),
         (lambda: resampling_probabilities(torch.zeros(3)), "mu (3,)"),
+        (lambda: resampling_probabilities(torch.zeros(0, 2)), "mu (0, 2)"),
         (lambda: resampling_probabilities(torch.zeros(3, 2), combine="mean"), "'mean'"),
         (lambda: resampling_probabilities(torch.zeros(3, 2), latent_weights=torch.ones(3)), "latent_weights (3,)"),
         (lambda: latent_kl(torch.zeros(3, 2), torch.zeros(3, 1)), "(3, 1)"),
