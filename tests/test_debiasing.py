@@ -130,8 +130,8 @@ def test_a_constant_latent_gives_no_nan() -> None:
 
 
 @given(
-    st.integers(2, 300) | st.sampled_from([2000, 4001]), st.integers(1, 6), st.integers(1, 20), st.floats(1e-4, 0.1), st.sampled_from(["max", "product"]),
-    st.booleans(), st.integers(0, 1000),
+    st.integers(2, 300) | st.sampled_from([2000, 4001]), st.integers(1, 6), st.integers(1, 20), st.floats(1e-4, 0.1),
+    st.sampled_from(["max", "product"]), st.booleans(), st.integers(0, 1000),
 )  # fmt: skip
 @settings(deadline=None)
 def test_the_probabilities_are_those_of_the_well_known_loop(
