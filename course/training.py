@@ -93,7 +93,7 @@ def fit(
             done += 1
             bar.update()
             if done % 50 == 0:
-                bar.set_postfix({name: f"{values[-1]:.3g}" for name, values in history.items()})
+                bar.set_postfix({name: f"{values[-1]:.3g}" for name, values in history.items()}, refresh=False)
             if path is not None and done % save_every == 0:
                 _save(path, state, generator, {"steps": steps, "seed": seed}, done, history)
     if path is not None:

@@ -41,6 +41,8 @@ def stages(full: bool) -> list[Stage]:
     elsewhere = "not browser and not colab"
     all_here = elsewhere if full else f"{elsewhere} and not full"
     nbval = ["-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
+    # nbval reads a cell's messages when the cell has ended: a fast progress bar on a slow machine overflows the queue.
+    slow_bars = {"TQDM_MININTERVAL": "10"}
     has_chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     no_chromium = "" if has_chromium else "chromium is not on PATH"
     too_old = "" if sys.version_info >= (3, 11) else "Colab's versions need Python 3.11 or newer"
@@ -55,7 +57,7 @@ def stages(full: bool) -> list[Stage]:
         Stage("verify", tool("course", "verify"), units),
         Stage("unit tests", pytest("-n2", "-q", "-m", all_here, "--ignore=tests/attacks"), units),
         Stage("attacks", pytest("-n2", "-q", "tests/attacks"), units),
-        Stage("solutions", pytest("-n2", "--dist=loadfile", *nbval, "solutions"), {**one_thread, **reduced}),
+        Stage("solutions", pytest("-n2", "--dist=loadfile", *nbval, "solutions"), {**one_thread, **slow_bars, **reduced}),
         Stage("browser", pytest("-m", "browser"), missing=no_chromium),
         Stage("colab", pytest("-m", "colab", "tests/colab"), missing=too_old, prepare=colab_environment),
     ]

@@ -181,8 +181,13 @@ def _nbval(notebook: Path, report: Path, on_cell: Callable[[], None]) -> Iterato
     """Run nbval on a notebook; yield each failed cell's number and what is wrong."""
     options = ["--nbval-lax", "--nbval-current-env", "-vv", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir"]
     command = [sys.executable, "-m", "pytest", *options, str(notebook.parent), f"--junitxml={report}", str(notebook)]
+    # nbval reads a cell's messages only when the cell has ended, and ZeroMQ drops those beyond its high-water mark, the
+    # last one among them: progress bars that refresh ten times a second would fail a cell that trains for minutes.
+    env = {**os.environ, "TQDM_MININTERVAL": "10"}
     said = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line)
@@ -202,6 +207,8 @@ def _in_words(failure: str) -> str:
     if any("mismatch" in line for line in lines):
         wanted, got = ([line[4:] for line in lines if line.startswith(sign)] for sign in ("  + ", "  - "))
         return f"it prints {' / '.join(got) or 'nothing'}\n  where the solution prints {' / '.join(wanted) or 'nothing'}"
+    if any("exceeded waiting for output" in line for line in lines):
+        return "it prints, or refreshes a progress bar, so often that its output was lost: do so less often"
     said = [line.strip() for line in lines if line.strip()]
     errors = [line for line in said if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
     return (errors or said or ["it fails"])[-1][:300]

@@ -283,3 +283,27 @@ def test_course_run_lets_nbval_compare_with_the_solution_and_not_with_itself(tmp
     assert "my.csv" in stops.problem
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.ipynb"]
     assert json.loads(path.read_text())["cells"]
+
+
+HOURS_OF_TRAINING = """
+import itertools
+import tqdm.std
+from tqdm.auto import trange
+
+clock = itertools.count()
+tqdm.std.time = lambda: next(clock) / 5  # 0.2 s pass between two looks at the clock
+for _ in trange(12_000):
+    pass
+"""
+
+
+@pytest.mark.slow
+def test_course_run_survives_a_progress_bar_that_moves_for_a_long_time(tmp_path: Path) -> None:
+    solution = executed((HOURS_OF_TRAINING, ""), (f"{MARK}\nprint(1)", "1\n"))
+    path = tmp_path / "mine.ipynb"
+    nbformat.write(solution, path)
+    assert run_here(path, solution, lambda: None) == []
+    nbformat.write(executed((HOURS_OF_TRAINING.replace("12_000", "12_000, mininterval=0"), "")), path)
+    missing, lost = run_here(path, solution, lambda: None)
+    assert "is missing" in missing.problem
+    assert "so often that its output was lost" in lost.problem
