@@ -62,7 +62,7 @@ def rendering(demo: Demo) -> tuple[float, float]:
 def round_trips() -> dict[str, float]:
     """Move the first slider of each demo that has one, in JupyterLab; return the median milliseconds by name."""
     sys.path.append(str(Path(__file__).parents[1] / "tools"))
-    from demo_pages import CHROMIUM, opened
+    from pages import CHROMIUM, opened
 
     if CHROMIUM is None:
         return {}

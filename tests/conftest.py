@@ -2,6 +2,7 @@
 
 import importlib
 import linecache
+import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import CHROMIUM
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +37,16 @@ def local_repository(tmp_path_factory: pytest.TempPathFactory) -> str:
     for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "The working tree"]):
         subprocess.run(["git", *command], cwd=copy, check=True)
     return copy.as_uri()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> None:
+    """Skip where there is no browser; in CI, fail."""
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed")
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 class Notebook:

@@ -1,11 +1,10 @@
 """The lecture demos in a real browser: JupyterLab, and Voilà as `course demo` starts it. Each demo is moved once."""
 
-import os
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from demo_pages import CHROMIUM, Opened, opened
+from pages import Opened, opened
 
 from course.demos import DEMOS
 from course.demos.demo import Play, Session
@@ -15,13 +14,8 @@ NUMBERS = {name: number for number, name in enumerate(DEMOS)}
 
 
 @pytest.fixture(scope="module", params=["lab", "voila"])
-def demos(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def demos(request: pytest.FixtureRequest, chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """A page with all demos, in JupyterLab and then in Voilà."""
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
-    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with opened(request.param, len(DEMOS), tmp_path_factory.mktemp(request.param)) as page:
         yield page
 

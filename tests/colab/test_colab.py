@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from demo_pages import CHROMIUM, Opened, opened
+from pages import Opened, opened
 
 from course.authoring.setup_cell import setup_source
 from course.demos import DEMOS
@@ -78,13 +78,8 @@ def test_the_solution_runs(solution: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def demos(installed: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def demos(installed: object, chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """A page of the classic notebook with all demos, on ipywidgets 7.7.1."""
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
-    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with opened("classic", len(DEMOS), tmp_path_factory.mktemp("classic"), BIN) as page:
         yield page
 

@@ -11,25 +11,7 @@ from course.checkpoints import load
 from course.checkpoints.recipes.debiasing import EVEN, ODD, SKEW, STRENGTHS, draw_detection, draw_scenes
 from course.data.faces import FACTORS
 from course.demos.debiasing import DEBIASING, OUTLIERS
-from course.demos.demo import Session
 from course.vae import bernoulli_nll, gaussian_kl
-
-
-@pytest.fixture(scope="module")
-def sessions():
-    return {demo.name: Session(demo) for demo in (DEBIASING, OUTLIERS)}
-
-
-@pytest.fixture
-def shown(sessions):
-    """Render a demo with some of its values changed."""
-
-    def show(demo, **values):
-        sessions[demo.name].reset()
-        sessions[demo.name].values.update(values)
-        return sessions[demo.name].picture()
-
-    return show
 
 
 def percents(text):

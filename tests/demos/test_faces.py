@@ -9,39 +9,13 @@ from scipy.stats import chi2
 from sklearn.neighbors import NearestNeighbors
 
 from course.checkpoints import load
-from course.demos.demo import Session
-from course.demos.faces import HAIR, MOUTHS, ORDERS, RIDDLE, WALK, riddle
+from course.demos.faces import HAIR, MOUTHS, ORDERS, WALK, riddle
+
+from .conftest import as_pixels, patch
 
 
 def noise(n, seed):
     return torch.randn(n, 64, generator=torch.Generator().manual_seed(seed))
-
-
-def patch(picture, x, y, factor, size=32):
-    """Cut an image out of a picture at (x, y), and bring it back to its size: (size, size, 3), 0 to 255."""
-    return picture.pixels[y : y + size * factor : factor, x : x + size * factor : factor].astype(int)
-
-
-def as_pixels(image):
-    """Turn an image (C, H, W) in [-1, 1] into pixels."""
-    return ((image.permute(1, 2, 0) + 1) / 2 * 255).numpy()
-
-
-@pytest.fixture(scope="module")
-def sessions():
-    return {demo.name: Session(demo) for demo in (RIDDLE, WALK, ORDERS)}
-
-
-@pytest.fixture
-def shown(sessions):
-    """Render a demo with some of its values changed."""
-
-    def show(demo, **values):
-        sessions[demo.name].reset()
-        sessions[demo.name].values.update(values)
-        return sessions[demo.name].picture()
-
-    return show
 
 
 def test_each_riddle_has_one_fake_in_a_random_place(sessions):

@@ -12,25 +12,7 @@ from torch.distributions import Normal, kl_divergence
 
 from course.checkpoints import card, load
 from course.checkpoints.recipes.autoencoders import BETAS, BOTTLENECKS, draw_blobs, draw_glyphs, draw_sprites
-from course.demos.demo import Session
 from course.demos.latents import BETA, BOTTLENECK, PLANE, TRAVERSAL
-
-
-@pytest.fixture(scope="module")
-def sessions():
-    return {demo.name: Session(demo) for demo in (BOTTLENECK, PLANE, TRAVERSAL, BETA)}
-
-
-@pytest.fixture
-def shown(sessions):
-    """Render a demo with some of its values changed."""
-
-    def show(demo, **values):
-        sessions[demo.name].reset()
-        sessions[demo.name].values.update(values)
-        return sessions[demo.name].picture()
-
-    return show
 
 
 def numbers(text):

@@ -9,35 +9,9 @@ import torch
 
 from course.checkpoints import load
 from course.data.scenes import CLASSES, PAINT, label_maps, render_scenes, sample_scenes
-from course.demos.demo import Session
 from course.demos.translation import CYCLE, PAINTING
 
-
-@pytest.fixture(scope="module")
-def sessions():
-    return {demo.name: Session(demo) for demo in (PAINTING, CYCLE)}
-
-
-@pytest.fixture
-def shown(sessions):
-    """Render a demo with some of its values changed."""
-
-    def show(demo, **values):
-        sessions[demo.name].reset()
-        sessions[demo.name].values.update(values)
-        return sessions[demo.name].picture()
-
-    return show
-
-
-def patch(picture, x, y, factor, size=32):
-    """Cut an image out of a picture at (x, y), and bring it back to its size: (size, size, 3), 0 to 255."""
-    return picture.pixels[y : y + size * factor : factor, x : x + size * factor : factor].astype(int)
-
-
-def as_pixels(image):
-    """Turn an image (C, H, W) in [-1, 1] into pixels."""
-    return ((image.permute(1, 2, 0) + 1) / 2 * 255).numpy()
+from .conftest import as_pixels, patch
 
 
 def painted(cells):

@@ -1,6 +1,6 @@
-"""The lecture demos in a real browser, for the tests, the benchmark and the screenshots.
+"""Notebooks and lecture demos in a real browser, for the tests, the benchmark and the screenshots.
 
-`python tools/demo_pages.py` opens them as an app and writes a screenshot of each, at 1280 x 720, to docs/demos.
+`python tools/pages.py` opens the demos as an app and writes a screenshot of each, at 1280 x 720, to docs/demos.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SHOWN = "() => document.querySelectorAll('.course-demo p:not(:empty)').length >= {}"
+PROGRAMS = Path(sys.executable).parent
 PIXELS = """img => {
     const canvas = Object.assign(document.createElement("canvas"), {width: img.naturalWidth, height: img.naturalHeight});
     canvas.getContext("2d").drawImage(img, 0, 0);
@@ -102,12 +103,11 @@ class Opened:
 
 
 @contextmanager
-def served(kind: str, folder: Path, programs: Path) -> Iterator[str]:
-    """Start "lab" (JupyterLab), "classic" (the notebook of version 6) or "voila" (course demo); yield the page's address.
+def served(kind: str, folder: Path, programs: Path = PROGRAMS) -> Iterator[str]:
+    """Start "lab" (JupyterLab), "classic" (the notebook of version 6) or "voila" (course demo); yield where its pages are.
 
-    programs: the folder with the environment's programs. folder: for settings, the log, and a copy of the notebook.
+    programs: the folder with the environment's programs. folder: has the notebooks, and gets settings and the log.
     """
-    shutil.copy(ROOT / "notebooks" / "demos.ipynb", folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -116,12 +116,12 @@ def served(kind: str, folder: Path, programs: Path) -> Iterator[str]:
         "lab": (
             [programs / "python", "-m", "jupyterlab", *common, "--allow-root", "--IdentityProvider.token=",
              f"--notebook-dir={folder}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"],
-            "doc/tree/demos.ipynb",
+            "doc/tree/",
         ),
         "classic": (
             [programs / "python", "-m", "notebook", *common, "--allow-root", "--NotebookApp.token=",
              f"--notebook-dir={folder}"],
-            "notebooks/demos.ipynb",
+            "notebooks/",
         ),
         "voila": ([programs / "course", "demo", *common], ""),
     }[kind]  # fmt: skip
@@ -147,30 +147,42 @@ def served(kind: str, folder: Path, programs: Path) -> Iterator[str]:
 
 
 @contextmanager
-def opened(kind: str, demos: int, folder: Path, programs: Path = Path(sys.executable).parent) -> Iterator[Opened]:
-    """Open a page and run its cells, until so many demos are shown."""
+def browser_page(width: int, height: int) -> Iterator[Any]:
+    """Open an empty page in chromium."""
     from playwright.sync_api import sync_playwright
 
-    with served(kind, folder, programs) as address, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        yield browser.new_page(viewport={"width": width, "height": height})
+        browser.close()
+
+
+def run_all(page: Any, kind: str) -> None:
+    """Ask the front end that shows a notebook to run its cells; Voilà has done so by itself."""
+    if kind == "lab":
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
+        page.wait_for_function("() => document.querySelector('.jp-Notebook-ExecutionIndicator')", timeout=60_000)
+        page.wait_for_timeout(2000)
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    if kind == "classic":
+        page.wait_for_function("() => window.Jupyter?.notebook?.kernel?.is_connected()", timeout=60_000)
+        page.wait_for_timeout(4000)  # the widgets' manager looks for widgets of an earlier visit, and clears the outputs
+        page.evaluate("() => Jupyter.notebook.execute_all_cells()")
+
+
+@contextmanager
+def opened(kind: str, demos: int, folder: Path, programs: Path = PROGRAMS) -> Iterator[Opened]:
+    """Open the page of the demos and run its cells, until so many demos are shown."""
+    shutil.copy(ROOT / "notebooks" / "demos.ipynb", folder)
+    with served(kind, folder, programs) as address, browser_page(1280, 720) as page:
         found = Opened(page, [])
         page.on("console", lambda said: found.errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: found.errors.append(str(error)))
-        page.goto(address)
-        if kind == "lab":
-            page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-            page.wait_for_function("() => document.querySelector('.jp-Notebook-ExecutionIndicator')", timeout=60_000)
-            page.wait_for_timeout(2000)
-            page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        if kind == "classic":
-            page.wait_for_function("() => window.Jupyter?.notebook?.kernel?.is_connected()", timeout=60_000)
-            page.wait_for_timeout(4000)  # the widgets' manager looks for widgets of an earlier visit, and clears the outputs
-            page.evaluate("() => Jupyter.notebook.execute_all_cells()")
+        page.goto(address if kind == "voila" else f"{address}demos.ipynb")
+        run_all(page, kind)
         page.wait_for_function(SHOWN.format(demos), timeout=120_000)
         page.wait_for_timeout(1000)
         yield found
-        browser.close()
 
 
 def main() -> None:
