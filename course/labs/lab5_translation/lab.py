@@ -825,8 +825,8 @@ G_ab, G_ba, history = train_cyclegan(heap_a, heap_b, steps(UNPAIRED_STEPS), SEED
 
 # %% [markdown]
 r"""
-Score it on 500 true pairs that it has never seen. Beside it: what needs no training; and the same generator trained on **true pairs** by L1, as long and at the same size,
-from five measured runs. That is the upper bound: what could be had if somebody made the pairs.
+Score it on 500 true pairs that it has never seen. Beside it: what needs no training; and the same generator trained by L1 on
+**true pairs**, for as many steps of as many pictures, from five measured runs. That is the upper bound: what could be had if somebody made the pairs.
 """
 
 # %%
