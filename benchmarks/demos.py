@@ -1,21 +1,27 @@
 """How soon a demo answers: Python's time from a value to a PNG, and in JupyterLab from a key to the picture on the page.
 
-Run: python benchmarks/demos.py. The budget is 50 ms of Python time, in the median, on two cores. The second column needs
-chromium and playwright.
+Run: python benchmarks/demos.py. The budget is 50 ms of Python time, in the median, on two cores. The time from a key to the
+picture needs chromium and playwright. --memory: by how much the process grows over 2,000 moves of each demo, instead.
 """
 
+import os
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 
+import psutil
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from course.demos import DEMOS
 from course.demos.canvas import png
-from course.demos.demo import Choice, Demo, Session, Slider, Toggle
+from course.demos.demo import Button, Choice, Demo, Play, Session, Slider, Toggle
 
 MOVES = 40
 # Press a key on a slider, and take the time until a newer picture has been loaded.
@@ -31,12 +37,9 @@ ROUND_TRIP = """demo => new Promise(done => {
 })"""
 
 
-def rendering(demo: Demo) -> tuple[float, float]:
-    """Move each control through its values; return the milliseconds of a frame, the median and the slowest tenth's least."""
-    session = Session(demo)
-    session.picture()
-    taken = []
-    for control in demo.controls:
+def moves(session: Session) -> Iterator[Callable[[], None]]:
+    """Give what a hand can do: each control set to one value after the other, or pressed."""
+    for control in session.demo.controls:
         match control:
             case Slider():
                 values = [
@@ -47,16 +50,38 @@ def rendering(demo: Demo) -> tuple[float, float]:
                 values = list(control.options)
             case Toggle():
                 values = [True, False]
+            case Button() | Play():
+                yield from [partial(session.act, control.name)] * 5
+                continue
             case _:
-                values = [session.values.get(control.name)] * 5  # a point, a painting, a button: as it is
-        for value in values:
-            if control.name in session.values:
-                session.values[control.name] = value
-            started = time.perf_counter()
-            png(session.picture().pixels)
-            taken.append(1000 * (time.perf_counter() - started))
-        session.reset()
+                values = [session.values[control.name]] * 5  # a point, a painting: as it is
+        yield from (partial(session.values.__setitem__, control.name, value) for value in values)
+
+
+def rendering(demo: Demo) -> tuple[float, float]:
+    """Make each move once; return the milliseconds of a frame, the median and the slowest tenth's least."""
+    session = Session(demo)
+    session.picture()
+    taken = []
+    for move in moves(session):
+        started = time.perf_counter()
+        move()
+        png(session.picture().pixels)
+        taken.append(1000 * (time.perf_counter() - started))
     return statistics.median(taken), statistics.quantiles(taken, n=10)[-1]
+
+
+def growth(demo: Demo) -> float:
+    """Make 2,000 moves after the first 200; return by how many MB the process has grown."""
+    session = Session(demo)
+    hand = cycle(list(moves(session)))
+    sizes = []
+    for count in (200, 2000):
+        for move in islice(hand, count):
+            move()
+            png(session.picture().pixels)
+        sizes.append(psutil.Process(os.getpid()).memory_info().rss)
+    return (sizes[1] - sizes[0]) / 1e6
 
 
 def round_trips() -> dict[str, float]:
@@ -78,11 +103,16 @@ def round_trips() -> dict[str, float]:
 
 def main() -> None:
     """Print the table."""
-    trips = round_trips()
-    table = Table("demo", "render and pack, median", "slowest tenth", "key to picture, median", title="Milliseconds")
-    for name, demo in DEMOS.items():
-        median, slow = rendering(demo)
-        table.add_row(name, f"{median:.0f}", f"{slow:.0f}", f"{trips[name]:.0f}" if name in trips else "")
+    if "--memory" in sys.argv[1:]:
+        table = Table("demo", "growth, MB", title="2,000 moves")
+        for name, demo in track(DEMOS.items(), "demos"):
+            table.add_row(name, f"{growth(demo):.1f}")
+    else:
+        trips = round_trips()
+        table = Table("demo", "render and pack, median", "slowest tenth", "key to picture, median", title="Milliseconds")
+        for name, demo in DEMOS.items():
+            median, slow = rendering(demo)
+            table.add_row(name, f"{median:.0f}", f"{slow:.0f}", f"{trips[name]:.0f}" if name in trips else "")
     Console().print(table)
 
 
