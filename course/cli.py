@@ -115,7 +115,7 @@ def check_command(
         for report in reports:
             console.print(Text(str(report)), soft_wrap=True)
         points, out_of = sum(r.points for r in reports), sum(e.points for e in chosen.entries.values())
-        console.print(Text(f"\n{points:g} of {out_of} points in {chosen.title}"))
+        console.print(Text(f"\n{round(points, 2):g} of {out_of} points in {chosen.title}"))
     sys.exit(0 if all(report.verdict == "right" for report in reports) else 1)
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 from course.checks.exercise import Case, Part, Tolerance
 from course.checks.probing import Answer, Other, Outcome
 
+SHOWN = 6  # so many numbers of a tensor are shown
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -65,13 +67,13 @@ def viewed(part: Part, outcome: Outcome, case: Case) -> Outcome:
     return replace(outcome, answers=seen)
 
 
-def describe(answer: Answer) -> str:
+def describe(answer: Answer, digits: int = 4) -> str:
     """Show an answer in one line: its first numbers, and its shape."""
     if isinstance(answer, Tensor):
-        numbers = ", ".join(_number(value) for value in answer.flatten()[:6].tolist())
-        more = ", …" if answer.numel() > 6 else ""
+        numbers = ", ".join(_number(value, digits) for value in answer.flatten()[:SHOWN].tolist())
+        more = ", …" if answer.numel() > SHOWN else ""
         return f"[{numbers}{more}] with shape {tuple(answer.shape)}" if answer.ndim else numbers
-    return _number(answer) if isinstance(answer, float) else f"{answer.type_name} {answer.text}"
+    return _number(answer, digits) if isinstance(answer, float) else f"{answer.type_name} {answer.text}"
 
 
 def _difference(name: str, got: Answer, wanted: Answer, tolerance: Tolerance | None) -> Difference | None:
@@ -98,9 +100,17 @@ def _difference(name: str, got: Answer, wanted: Answer, tolerance: Tolerance | N
     if not torch.isfinite(got[torch.isfinite(wanted)]).all():
         what = "NaN" if torch.isnan(got).any() else "infinite"
         return Difference("not finite", f"{shown} is {what} somewhere: {describe(got)}.", name)
-    if torch.allclose(got, wanted, rtol=rtol, atol=atol, equal_nan=True):
+    apart = ~torch.isclose(got, wanted, rtol=rtol, atol=atol, equal_nan=True)
+    if not apart.any():
         return None
-    return Difference("value", f"{shown} should be {describe(wanted)}, but it is {describe(got)}.", name)
+    first = int(apart.flatten().nonzero()[0])
+    one, other = got.flatten()[first].item(), wanted.flatten()[first].item()
+    digits = next((n for n in range(4, 17) if _number(one, n) != _number(other, n)), 17)
+    if first < SHOWN:
+        return Difference("value", f"{shown} should be {describe(wanted, digits)}, but it is {describe(got, digits)}.", name)
+    place = ", ".join(str(int(i)) for i in torch.unravel_index(torch.tensor(first), got.shape))
+    should, but = _number(other, digits), _number(one, digits)
+    return Difference("value", f"{shown}[{place}] should be {should}, but it is {but}; what stands before is right.", name)
 
 
 def _gist(outcome: Outcome) -> tuple[str, str, str]:
@@ -125,7 +135,7 @@ def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _number(value: float | complex | bool) -> str:
+def _number(value: float | complex | bool, digits: int = 4) -> str:
     if isinstance(value, complex) or not math.isfinite(value):
         return str(value)
-    return f"{value:.4g}"
+    return f"{value + 0.0:.{digits}g}"  # + 0.0: no "-0"

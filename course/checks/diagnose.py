@@ -90,12 +90,20 @@ def judge(key: Key, ask: Ask, *, points: float = 0.0) -> Report:
         if trial.verdict == TIMEOUT:  # the other parts would hang as well
             break
     verdict = _overall([part.verdict for part in parts])
-    mistake = _recognise(exercise, trials) if verdict in (WRONG, ERROR) else ""
+    wrong = [trial for trial in trials if trial.verdict in (WRONG, ERROR)]
+    mistake, cause = "", ""
+    if verdict in (WRONG, ERROR):
+        mistake = _recognise(exercise, wrong, [trial for trial in trials if trial not in wrong])
+    if mistake:
+        cause = exercise.mistakes[mistake].says
+        explained = [trial.part.about for trial in wrong if trial.explained_by(mistake)]
+        if len(explained) < len(wrong):  # there may be another mistake, or it may look alike by chance
+            cause += f" (This explains only: {'; '.join(explained)}.)"
     return Report(
         exercise.name,
         verdict,
         tuple(parts),
-        cause=exercise.mistakes[mistake].says if mistake else "",
+        cause=cause,
         mistake=mistake,
         out_of=points,
     )
@@ -166,15 +174,24 @@ class _Trials:
         self.part, self.key, self.ask = part, key, ask
         self.cases = key.cases(part)
         self.got = self._answers(with_fakes=True)
-        self.seen = [key.view(part, i, got) for i, got in enumerate(self.got)]
+        self.seen = self._views(self.got)
+        self.alone: list[Outcome] = []  # the answers without fakes, if they were asked for
+        self.alone_seen: list[Outcome] = []
         self.verdict, self.problem = self._judge()
 
     def explained_by(self, mistake: str) -> bool:
-        """Say whether the answers are those of a known mistake, in every case."""
+        """Say whether the answers, with the fakes or without, are those of a known mistake in every case."""
+        tries = [(self.got, self.seen), (self.alone, self.alone_seen)]
+        return any(outcomes and self._are(mistake, outcomes, views) for outcomes, views in tries)
+
+    def _are(self, mistake: str, outcomes: list[Outcome], views: list[Outcome]) -> bool:
         return all(
-            agree(self.part, self.seen[i], self.key.expected(self.part, mistake, i, got.used)[1])
-            for i, got in enumerate(self.got)
+            agree(self.part, seen, self.key.expected(self.part, mistake, i, got.used)[1])
+            for i, (got, seen) in enumerate(zip(outcomes, views, strict=True))
         )
+
+    def _views(self, outcomes: list[Outcome]) -> list[Outcome]:
+        return [self.key.view(self.part, i, got) for i, got in enumerate(outcomes)]
 
     def _answers(self, with_fakes: bool) -> list[Outcome]:
         got = []
@@ -202,8 +219,9 @@ class _Trials:
         # A candidate may mix its own formula with an earlier exercise that it calls, or call one in a way that only its
         # own understands: right, if it is right without fakes.
         if used:
-            alone = self._answers(with_fakes=False)
-            if self._difference(alone, [self.key.view(self.part, i, got) for i, got in enumerate(alone)]) is None:
+            self.alone = self._answers(with_fakes=False)
+            self.alone_seen = self._views(self.alone)
+            if self._difference(self.alone, self.alone_seen) is None:
                 return RIGHT, ""
         if failure:
             return ERROR, f"{failure.name}: {failure.message}{where}"
@@ -232,10 +250,8 @@ def _overall(verdicts: list[str]) -> str:
     return WRONG  # some parts right, the others not attempted
 
 
-def _recognise(exercise: Exercise, trials: list[_Trials]) -> str:
+def _recognise(exercise: Exercise, wrong: list[_Trials], others: list[_Trials]) -> str:
     """Name the mistake that explains most of the wrong parts, and among those most of the others."""
-    wrong = [trial for trial in trials if trial.verdict in (WRONG, ERROR)]
-    others = [trial for trial in trials if trial not in wrong]
     best, best_score = "", (0, 0)
     for name in exercise.mistakes:
         explained = sum(trial.explained_by(name) for trial in wrong)

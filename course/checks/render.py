@@ -90,7 +90,7 @@ def _part_lines(report: Report) -> Iterator[tuple[str, str]]:
 def _points(report: Report) -> str:
     if not report.out_of:
         return ""
-    return f" ({report.points:g} of {report.out_of:g} point{'' if report.out_of == 1 else 's'})"
+    return f" ({round(report.points, 2):g} of {report.out_of:g} point{'' if report.out_of == 1 else 's'})"
 
 
 def _remarks(report: Report) -> list[tuple[str, str]]:

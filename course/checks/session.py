@@ -53,8 +53,8 @@ class Session:
         for name, entry in self.lab.entries.items():
             report = self.reports.get(name)
             points = report.points if report else 0.0
-            rows.append((name, report.verdict if report else NOT_ATTEMPTED, f"{points:g} of {entry.points}"))
-        earned = sum(report.points for report in self.reports.values())
+            rows.append((name, report.verdict if report else NOT_ATTEMPTED, f"{round(points, 2):g} of {entry.points}"))
+        earned = round(sum(report.points for report in self.reports.values()), 2)
         return rows, f"{earned:g} of {sum(entry.points for entry in self.lab.entries.values())} points in {self.lab.title}"
 
     def _unknown(self, candidate: Any, name: str) -> str:

@@ -15,6 +15,7 @@ from course.checks.probing import Failure, Other, Outcome
 NOTHING = Probe(lambda candidate: {})
 PART = Part("value", "the value", NOTHING, lambda generator: [])
 V = torch.tensor([1.0, 2.0, 3.0])
+LONG = torch.arange(12.0).reshape(4, 3)
 NAN, INF = math.nan, math.inf
 
 
@@ -50,6 +51,9 @@ def differs(got: Any, wanted: Any, part: Part = PART) -> tuple[str, str]:
         (torch.tensor([NAN]), torch.tensor([NAN]), "", ""),
         (1.0, 1.0, "", ""),
         (1.0, 2.0, "value", "should be 2, but it is 1"),
+        (2.62401, 2.62449, "value", "should be 2.6245, but it is 2.624."),
+        (-0.0, 2.0, "value", "but it is 0."),
+        (LONG, LONG + (LONG == 7) / 10, "value", "value[2, 1] should be 7.1, but it is 7; what stands before is right."),
         (NAN, 2.0, "not finite", "is NaN"),
         (INF, 2.0, "not finite", "is infinite"),
         (torch.tensor(2.0), 2.0, "type", "should be a Python number, but it is a tensor (call .item() on it)"),

@@ -1,5 +1,6 @@
 """Verdicts: one mistake costs one exercise, and each way to go wrong gets its own word."""
 
+import importlib
 import threading
 import time
 from typing import Any
@@ -202,6 +203,16 @@ def test_a_mistake_in_each_of_two_methods(notebook: Any) -> None:
     report = judged(lab2.vae_exercise, notebook["VAE"])
     assert [part.verdict for part in report.parts] == [WRONG, WRONG, WRONG]
     assert report.mistake == "SamplesInTrainingMode"
+    assert report.cause.endswith(f"(This explains only: {report.parts[2].about}.)")
+
+
+def test_a_mistake_is_recognised_in_an_answer_that_does_without_what_it_could_call(tiny_lab: Any, notebook: Any) -> None:
+    tiny_lab.write()
+    checks = importlib.import_module("course.labs.tiny.checks")
+    # It calls double, so the stand-in takes part; but what it makes of the input alone is the mistake that is known.
+    notebook.run("def double(x): return 2 * x\ndef total(x):\n    double(x)\n    return -2 * x.sum()")
+    report = judged(checks.total_exercise, notebook["total"])
+    assert (report.verdict, report.mistake) == (WRONG, "negates")
 
 
 @pytest.mark.parametrize("exercise", lab2.ITEMS[:8], ids=lambda exercise: exercise.name)
