@@ -31,7 +31,7 @@ USED = (
     "SKEW", "EVEN", "draw", "encode_all", "train_detector", "resampling_probabilities", "latent_kl", "temper",
     "recall_by_group",
 )  # fmt: skip
-COMMON_RATE = 0.1  # of false positives, at which the arms are compared a second time
+EQUAL_RATE = 0.1  # of false alarms, among the rare and among the others, at which the arms are compared a second time
 STEPS = 600  # the budget of every detector in the lab
 # arm -> (how faces are weighted, which set it is trained on[, steps])
 ARMS = {
@@ -103,8 +103,11 @@ def measure(lab: dict, arm: str, seed: int) -> dict:
     seconds = time.perf_counter() - started
 
     found, false = lab["encode_all"](model, tests)[0], lab["encode_all"](model, negatives)[0]
-    at_rate = found > false.quantile(1 - COMMON_RATE)
+    codes = lab["encode_all"](model, faces)[1:]
     negative_rare, test_rare = is_rare(negative_factors, attributes[0]), is_rare(test_factors, attributes[0])
+    # A threshold for the rare and one for the others, so that a bar that was lowered for the rare alone gains nothing.
+    of_rare, of_others = (false[chosen].quantile(1 - EQUAL_RATE) for chosen in (negative_rare, ~negative_rare))
+    at_rate = found > torch.where(test_rare, of_rare, of_others)
     # What one can measure without knowing any group: a fresh set drawn like the training set.
     validation = lab["encode_all"](model, lab["draw"](1000, 10 * seed + 5, skew)[0])[0]
     false_alarms = lab["encode_all"](model, lab["draw"](1000, 10 * seed + 6, even, faces=False)[0])[0]
@@ -121,7 +124,7 @@ def measure(lab: dict, arm: str, seed: int) -> dict:
         "arm": arm,
         "seed": seed,
         "recall": rounded(recall),
-        "recall_at_common_rate": rounded(lab["recall_by_group"](at_rate, groups, n_groups)),
+        "recall_at_equal_alarms": rounded(lab["recall_by_group"](at_rate, groups, n_groups)),
         "false_positives": [
             round((false[chosen] > 0).float().mean().item(), 4) for chosen in (~negative_rare, negative_rare)
         ],
@@ -130,6 +133,8 @@ def measure(lab: dict, arm: str, seed: int) -> dict:
         "validation_accuracy": round(((validation > 0).float().mean() + (false_alarms <= 0).float().mean()).item() / 2, 4),
         "effective_share": round(effective_sample_size(p) / len(p), 4),
         "drawn_rare": round(p[rare].sum().item(), 4),
+        # What the rare ones would get by the codes that the trained detector gives: known without a second training.
+        "rare_would_get": round(weigher(lab, "max_kl", faces, rare, seed)(*codes)[rare].sum().item(), 4),
         "seconds": round(seconds, 1),
     }
 
@@ -149,13 +154,13 @@ def main() -> None:
     done = sorted(rows(), key=lambda row: (list(ARMS).index(row["arm"]), row["seed"]))
     content = {"command": "python benchmarks/lab3_debiasing.py", "torch": torch.__version__, "rows": done}
     (LAB / "benchmark.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    table = Table("arm", "worst recall", "at 10 % false positives", "balanced accuracy", "effective", "rare drawn")
+    table = Table("arm", "worst recall", "at equal alarms", "balanced accuracy", "effective", "rare drawn")
     for arm in ARMS:
         mine = [row for row in done if row["arm"] == arm]
         worst = [min(row["recall"]) for row in mine]
         columns = (
             worst,
-            [min(row["recall_at_common_rate"]) for row in mine],
+            [min(row["recall_at_equal_alarms"]) for row in mine],
             *([row[c] for row in mine] for c in ("balanced_accuracy", "effective_share", "drawn_rare")),
         )
         table.add_row(arm, *(f"{sum(column) / len(column):.3f}" for column in columns))

@@ -78,7 +78,7 @@ def latent_histogram(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3)
     """Estimate how one latent variable is distributed: what share of the images lies in each of equally wide bins.
 
     mu_column: (N,). Returns the edges (bins + 1,), from the smallest to the largest value, and Q (bins,): counts / N +
-    smoothing, divided by its sum. A constant column lies in the first bin. Raises ValueError for another shape.
+    smoothing, divided by its sum. Raises ValueError for another shape.
     """
     if mu_column.ndim != 1 or len(mu_column) == 0 or bins < 1:
         raise ValueError(
@@ -102,8 +102,8 @@ def resampling_probabilities(
 ) -> Tensor:
     """Give each image a probability of being drawn that is the larger, the rarer its codes are.
 
-    mu: (N, D). latent_weights: (D,), not negative; 1 for each if None. With Q_j(i) the share of image i's bin in latent j's
-    histogram: combine="max" takes p_i ∝ max_j w_j / Q_j(i), combine="product" takes p_i ∝ Π_j Q_j(i)^(−w_j).
+    mu: (N, D). latent_weights: (D,), not negative and not all 0; 1 for each if None. With Q_j(i) the share of image i's bin
+    in latent j's histogram: combine="max" takes p_i ∝ max_j w_j / Q_j(i), "product" takes p_i ∝ Π_j Q_j(i)^(−w_j).
     Returns (N,), positive, with the sum 1. Raises ValueError for other shapes, for no images, and for an unknown combine.
     Source: "product" is Amini et al. (2019), equation 6; "max" is the rule of a well-known lab, less a division.
     """

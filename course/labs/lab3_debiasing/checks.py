@@ -1,5 +1,6 @@
 """How lab 3 judges: for each exercise its cases and parts, the mistakes that people make, other right ways, hints."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -98,271 +99,152 @@ loss_exercise = Exercise(
 )
 
 Loss = Tensor
+Terms = Callable[[Tensor, Tensor], Tensor]
 
 
-def _terms(y_logit: Tensor, y: Tensor, x_hat: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> tuple[Tensor, ...]:
-    """Refuse columns as the stub does, and return what most mistakes are made of: four tensors (B,)."""
-    if y_logit.ndim != 1 or y.shape != y_logit.shape:
-        raise ValueError("y_logit and y must be (B,)")
-    classification = F.binary_cross_entropy_with_logits(y_logit, y, reduction="none")
-    return classification, (x_hat - x).abs().mean(dim=(1, 2, 3)), gaussian_kl(mu, logvar), (y == 1).float()
+def _right(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce + face * (recon + kl)
 
 
-@loss_exercise.mistake(
+def _cross_entropy(y_logit: Tensor, y: Tensor) -> Tensor:
+    return F.softplus(y_logit) - y * y_logit
+
+
+def _absolute_error(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat - x).abs().flatten(1).mean(1)
+
+
+def _wrong_loss(
+    name: str,
+    says: str,
+    formula: Callable[..., Tensor] = _right,
+    *,
+    bce: Terms = _cross_entropy,
+    recon: Terms = _absolute_error,
+    kl: Terms = gaussian_kl,
+    refuses_columns: bool = True,
+) -> None:
+    """Add a mistake: a loss that averages a wrong formula over the batch, or a right one of terms that are wrong."""
+
+    def loss(
+        y_logit: Tensor,
+        y: Tensor,
+        x_hat: Tensor,
+        x: Tensor,
+        mu: Tensor,
+        logvar: Tensor,
+        recon_weight: float = 5.0,
+        kl_weight: float = 0.005,
+    ) -> Loss:
+        if refuses_columns and (y_logit.ndim != 1 or y.shape != y_logit.shape):  # as the stub does
+            raise ValueError("y_logit and y must be (B,)")
+        described = recon_weight * recon(x_hat, x), kl_weight * kl(mu, logvar)
+        return formula(bce(y_logit, y), *described, (y == 1).float()).mean()
+
+    loss.__name__ = name
+    loss_exercise.mistake(says)(loss)
+
+
+_wrong_loss(
+    "indicator_on_classification",
     "Your indicator multiplies the classification as well, so non-faces cost nothing and the network may call everything a "
-    "face. The indicator belongs to the VAE's two terms alone: classification + is_face · (…)."
+    "face. The indicator belongs to the VAE's two terms alone: classification + is_face · (…).",
+    lambda bce, recon, kl, face: face * (bce + recon + kl),
 )
-def indicator_on_classification(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return (is_face * (classification + recon_weight * recon + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake(
-    "The indicator is missing: your network describes non-faces too. Multiply the VAE's two terms by it."
+_wrong_loss(
+    "no_indicator",
+    "The indicator is missing: your network describes non-faces too. Multiply the VAE's two terms by it.",
+    lambda bce, recon, kl, face: bce + recon + kl,
 )
-def no_indicator(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, _ = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return (classification + recon_weight * recon + kl_weight * kl).mean()
-
-
-@loss_exercise.mistake("Your indicator is the wrong way round: it describes the non-faces. y is 1 for a face.")
-def indicator_of_non_faces(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return (classification + (1 - is_face) * (recon_weight * recon + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake(
-    "A column of logits (B, 1) meets a row of labels (B,): torch makes a (B, B) table of every answer with every other "
-    "image's "
-    "label, and the mean hides it. Keep every term (B,): no keepdim=True, no [:, None]."
+_wrong_loss(
+    "indicator_of_non_faces",
+    "Your indicator is the wrong way round: it describes the non-faces. y is 1 for a face.",
+    lambda bce, recon, kl, face: bce + (1 - face) * (recon + kl),
 )
-def broadcasts_the_logits(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    _, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    column = y_logit[:, None]
-    return (F.softplus(column) - y * column + is_face * (recon_weight * recon + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake(
-    "Somewhere a column (B, 1) meets a row (B,): is_face (B, 1) times recon (B,) is a (B, B) table that gives every "
-    "image the "
-    "others' errors. Keep every term (B,): no keepdim=True, no [:, None]."
+_wrong_loss(
+    "indicator_on_one_term",
+    "The indicator multiplies the reconstruction but not the KL: non-faces still pay for their codes. Put both in one "
+    "bracket: is_face · (recon_weight · recon + kl_weight · KL).",
+    lambda bce, recon, kl, face: bce + face * recon + kl,
 )
-def broadcasts_the_indicator(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return (classification + is_face[:, None] * (recon_weight * recon + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake(
-    "A logit of shape (B, 1) goes through and is broadcast to a (B, B) table. Keep the check that raises ValueError."
+_wrong_loss(
+    "indicator_on_the_other_term",
+    "The indicator multiplies the KL but not the reconstruction: non-faces are still described. Put both in one bracket: "
+    "is_face · (recon_weight · recon + kl_weight · KL).",
+    lambda bce, recon, kl, face: bce + recon + face * kl,
 )
-def accepts_a_column(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification = F.softplus(y_logit) - y * y_logit  # softplus(l) − y · l is the cross-entropy, and broadcasts
-    recon, is_face = (x_hat - x).abs().mean(dim=(1, 2, 3)), (y == 1).float()
-    return (classification + is_face * (recon_weight * recon + kl_weight * gaussian_kl(mu, logvar))).mean()
-
-
-@loss_exercise.mistake("The KL takes σ for σ²: exp(logvar / 2) stands where exp(logvar) belongs. Use gaussian_kl of lab 2.")
-def kl_with_sigma(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, _, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    kl = 0.5 * ((0.5 * logvar).exp() + mu.square() - 1 - 0.5 * logvar).sum(dim=1)
-    return (classification + is_face * (recon_weight * recon + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake("The KL is averaged over the latents. Independent latents add their nats: sum over dim=1.")
-def averages_latents(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return (classification + is_face * (recon_weight * recon + kl_weight * kl / mu.shape[1])).mean()
-
-
-@loss_exercise.mistake(
-    "The reconstruction error is summed over the image's values. Here it is their mean (the one exception of this "
-    "course), or "
-    "it outweighs the answer thousands of times."
+_wrong_loss(
+    "multiplies_averages",
+    "mean(is_face) · mean(recon) stands where the mean of is_face · recon belongs. Either each term is averaged before they "
+    "are multiplied, or a column (B, 1) meets a row (B,) and makes a (B, B) table that gives each image the others' errors. "
+    "Keep every term (B,), with no keepdim=True and no [:, None], and take one mean at the end.",
+    lambda bce, recon, kl, face: bce + face.mean() * (recon + kl),
 )
-def sums_pixels(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return (classification + is_face * (recon_weight * recon * x[0].numel() + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake("This is the mean squared error. The reconstruction here is the mean absolute error: .abs().")
-def squared_error(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, _, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    recon = (x_hat - x).square().mean(dim=(1, 2, 3))
-    return (classification + is_face * (recon_weight * recon + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake(
+_wrong_loss(
+    "averages_reconstruction_first",
     "The reconstruction is averaged over the whole batch before the indicator sees it, so non-faces are described after "
-    "all. "
-    "Average over channels, height and width only: (B,)."
+    "all. Average over channels, height and width only: (B,).",
+    lambda bce, recon, kl, face: bce + face * (recon.mean() + kl),
 )
-def averages_batch_first(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return (classification + is_face * (recon_weight * recon.mean() + kl_weight * kl)).mean()
-
-
-@loss_exercise.mistake(
+_wrong_loss(
+    "averages_over_faces",
     "The VAE's terms are averaged over the faces only. The contract is one mean over the batch; yours weighs faces more "
-    "when "
-    "there are few, and is NaN without any."
+    "when there are few, and is NaN without any.",
+    lambda bce, recon, kl, face: bce.mean() + (recon + kl)[face == 1].mean(),
 )
-def averages_over_faces(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    classification, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    return classification.mean() + (recon_weight * recon + kl_weight * kl)[is_face == 1].mean()
-
-
-@loss_exercise.mistake("You summed over the batch. Take the mean, so that the loss does not grow with the batch size.")
-def sums_batch(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    return len(y) * dbvae_loss(y_logit, y, x_hat, x, mu, logvar, recon_weight, kl_weight)
+_wrong_loss(
+    "sums_batch",
+    "You summed over the batch. Take the mean, so that the loss does not grow with the batch size.",
+    lambda *terms: _right(*terms).sum(),
+)
+_wrong_loss(
+    "broadcasts_the_logits",
+    "A column of logits (B, 1) meets a row of labels (B,): torch makes a (B, B) table of every answer with every other "
+    "image's label, and the mean hides it. Keep every term (B,): no keepdim=True, no [:, None].",
+    bce=lambda y_logit, y: _cross_entropy(y_logit[:, None], y),
+)
+_wrong_loss(
+    "accepts_a_column",
+    "A logit of shape (B, 1) goes through and is broadcast to a (B, B) table. Keep the check that raises ValueError.",
+    refuses_columns=False,
+)
+_wrong_loss(
+    "sigmoid_then_log",
+    "Right for small logits, but sigmoid and then log breaks as soon as the answer is sure. Use the form that takes logits.",
+    bce=lambda y_logit, y: F.binary_cross_entropy(torch.sigmoid(y_logit), y, reduction="none"),
+)
+_wrong_loss(
+    "log_of_zero",
+    "Right for small logits; but of a sure answer the sigmoid is exactly 0 or 1, its log is infinite, and 0 · ∞ is NaN. Use "
+    "F.binary_cross_entropy_with_logits.",
+    bce=lambda y_logit, y: -(y * y_logit.sigmoid().log() + (1 - y) * (1 - y_logit.sigmoid()).log()),
+)
+_wrong_loss(
+    "kl_with_sigma",
+    "The KL takes σ for σ²: exp(logvar / 2) stands where exp(logvar) belongs. Use gaussian_kl of lab 2.",
+    kl=lambda mu, logvar: gaussian_kl(mu, 0.5 * logvar),
+)
+_wrong_loss(
+    "averages_latents",
+    "The KL is averaged over the latents. Independent latents add their nats: sum over dim=1.",
+    kl=lambda mu, logvar: gaussian_kl(mu, logvar) / mu.shape[1],
+)
+_wrong_loss(
+    "sums_pixels",
+    "The reconstruction error is summed over the image's values. Here it is their mean (the one exception of this course), "
+    "or it outweighs the answer thousands of times.",
+    recon=lambda x_hat, x: (x_hat - x).abs().flatten(1).sum(1),
+)
+_wrong_loss(
+    "squared_error",
+    "This is the mean squared error. The reconstruction here is the mean absolute error: .abs().",
+    recon=lambda x_hat, x: (x_hat - x).square().flatten(1).mean(1),
+)
 
 
 @loss_exercise.mistake("The weights are always 5 and 0.005. Use recon_weight and kl_weight.")
-def ignores_weights(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    return dbvae_loss(y_logit, y, x_hat, x, mu, logvar)
-
-
-@loss_exercise.mistake(
-    "Right for small logits, but sigmoid and then log breaks as soon as the answer is sure. Use the form that takes logits."
-)
-def sigmoid_then_log(
-    y_logit: Tensor,
-    y: Tensor,
-    x_hat: Tensor,
-    x: Tensor,
-    mu: Tensor,
-    logvar: Tensor,
-    recon_weight: float = 5.0,
-    kl_weight: float = 0.005,
-) -> Loss:
-    _, recon, kl, is_face = _terms(y_logit, y, x_hat, x, mu, logvar)
-    classification = F.binary_cross_entropy(torch.sigmoid(y_logit), y, reduction="none")
-    return (classification + is_face * (recon_weight * recon + kl_weight * kl)).mean()
+def ignores_weights(recon_weight: float = 5.0, kl_weight: float = 0.005, **batch: Tensor) -> Loss:
+    return dbvae_loss(**batch)
 
 
 @loss_exercise.style
@@ -514,6 +396,24 @@ def loses_the_largest(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3
     return _edges(mu_column, bins), _smoothed(counts / len(mu_column), smoothing)
 
 
+@histogram_exercise.mistake("You raise small shares to the smoothing (clamp). It is added to every share.")
+def clamps_shares(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
+    return _edges(mu_column, bins), _smoothed(_shares(mu_column, bins).clamp(min=smoothing), 0.0)
+
+
+@histogram_exercise.mistake("Only your empty bins get the smoothing. It is added to every share, so that the order stays.")
+def smooths_empty_bins(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
+    shares = _shares(mu_column, bins)
+    return _edges(mu_column, bins), _smoothed(torch.where(shares > 0, shares, smoothing), 0.0)
+
+
+@histogram_exercise.mistake("Round that many bins stand bins + 1 edges; you return one edge too few.")
+def one_edge_too_few(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
+    return torch.linspace(float(mu_column.min()), float(mu_column.max()), bins), latent_histogram(
+        mu_column, bins, smoothing
+    )[1]
+
+
 @histogram_exercise.mistake("There are bins + 1 edges round that many bins; you have one bin too few.")
 def one_bin_too_few(mu_column: Tensor, bins: int = 10, smoothing: float = 1e-3) -> Histogram:
     return latent_histogram(mu_column, bins - 1, smoothing)
@@ -606,8 +506,8 @@ resampling_exercise = Exercise(
     ],
     hints=[
         "For each latent j: its histogram, then the bin of every image, then Q_j(i), the share of that bin. All of (N,).",
-        "torch.bucketize(column, edges[1:-1], right=True) gives bin numbers 0 ... bins − 1, and puts what lies outside into "
-        "the end bins. q[those numbers] is Q_j(i).",
+        "equal_width_bins(column, bins) of course.metrics numbers the bins of a column from 0 to bins − 1; q[those "
+        "numbers] is Q_j(i). (By the edges: torch.bucketize(column, edges[1:-1], right=True).)",
         "Work with logarithms: max over j of log w_j − log Q_j(i), or minus the sum over j of w_j · log Q_j(i); then "
         "softmax "
         "over the images.",
@@ -744,6 +644,13 @@ def ignores_bins(
     mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
 ) -> Tensor:
     return _combined(_of_images(mu, 10, 1e-3), combine, latent_weights)
+
+
+@resampling_exercise.mistake("`smoothing` does not reach the histograms: it is always 0.001. Hand it on.")
+def ignores_smoothing(
+    mu: Tensor, bins: int = 10, smoothing: float = 1e-3, combine: str = "max", latent_weights: Tensor | None = None
+) -> Tensor:
+    return _combined(_of_images(mu, bins, 1e-3), combine, latent_weights)
 
 
 @resampling_exercise.mistake(
@@ -886,6 +793,11 @@ def price_with_sigma(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * ((0.5 * logvar).exp() + mu.square() - 1 - logvar).mean(dim=0)
 
 
+@latent_kl_exercise.mistake("logvar is read as log σ: exp(2 · logvar) stands where σ² = exp(logvar) belongs.")
+def price_of_log_sigma(mu: Tensor, logvar: Tensor) -> Tensor:
+    return _prices(mu, 2 * logvar).mean(dim=0)
+
+
 @latent_kl_exercise.mistake(
     "You averaged mu and logvar over the images first. The KL is not linear: a latent whose means are +2 and −2 tells a "
     "lot, "
@@ -1000,6 +912,23 @@ def never_tempers(probabilities: Tensor, effective_fraction: float) -> Tensor:
 
 
 @temper_exercise.mistake(
+    "You take effective_fraction for t. It says how many images must be left, not the power; look for the t that leaves "
+    "them."
+)
+def takes_the_fraction_for_t(probabilities: Tensor, effective_fraction: float) -> Tensor:
+    return _powers(probabilities, effective_fraction)
+
+
+@temper_exercise.mistake(
+    "Your t comes from a coarse grid (steps of 0.1), so it is too small by up to a step. Halve an interval 50 times."
+)
+def coarse_grid(probabilities: Tensor, effective_fraction: float) -> Tensor:
+    enough = effective_fraction * len(probabilities) * (1 - 1e-9)
+    powers = [_powers(probabilities, i / 10) for i in range(11)]
+    return [power for power in powers if effective_sample_size(power) >= enough][-1]
+
+
+@temper_exercise.mistake(
     "You measure by the exponential of the entropy. It is another useful number of effective images, but not 1 / Σ p²."
 )
 def measures_entropy(probabilities: Tensor, effective_fraction: float) -> Tensor:
@@ -1085,6 +1014,8 @@ def _frequencies(answers: dict[str, Any], probabilities: Tensor, **_: Any) -> di
         "the_share_of_draws_that_repeat_the_one_before": (first[1:] == first[:-1]).double().mean(),
         "the_same_seed_gives_the_same_draw": answers["the_same_seed_gives_the_same_draw"],
         "the_largest_index_beyond_the_end": (first.max() - n + 1).clamp(min=0),
+        "an_image_of_probability_0_is_drawn": float((probabilities == 0)[first.clamp(0, n - 1)].any()),
+        "two_calls_without_a_generator_are_alike": answers["two_calls_without_a_generator_are_alike"],
     }
 
 
@@ -1128,7 +1059,24 @@ def takes_the_most_probable(probabilities: Tensor, n: int, generator: Generator 
     return probabilities.argmax().repeat(n)
 
 
-@indices_exercise.mistake("You repeat every image about n · p times, in order. Draw at random, so that a batch mixes them.")
+@indices_exercise.mistake(
+    "Without a generator two calls give the same draws. Hand generator on as it is: None is torch's own, which goes on "
+    "by itself."
+)
+def seeds_what_is_missing(probabilities: Tensor, n: int, generator: Generator | None = None) -> Tensor:
+    generator = generator or torch.Generator().manual_seed(0)
+    return torch.multinomial(probabilities, n, replacement=True, generator=generator)
+
+
+@indices_exercise.mistake("You add something to the probabilities: an image of probability 0 must never be drawn.")
+def draws_the_impossible(probabilities: Tensor, n: int, generator: Generator | None = None) -> Tensor:
+    return torch.multinomial(probabilities + 1e-3, n, replacement=True, generator=generator)
+
+
+@indices_exercise.mistake(
+    "Your draws come in order: each image repeated about n · p times, or random draws that are sorted. Leave them as they "
+    "fall, so that a batch mixes the images."
+)
 def repeats_in_order(probabilities: Tensor, n: int, generator: Generator | None = None) -> Tensor:
     ends = (probabilities.double().cumsum(0) * n).round().long()
     return torch.searchsorted(ends, torch.arange(n), right=True).clamp(max=len(probabilities) - 1)
@@ -1194,8 +1142,7 @@ def one_for_empty(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
 
 @recall_exercise.mistake("You divide by the number of all faces. Divide by the number of the group's own.")
 def divides_by_all(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    recall = torch.stack([found.sum() for found in _each(predicted, group, n_groups)]) / len(predicted)
-    return torch.where(torch.bincount(group, minlength=n_groups) > 0, recall, torch.nan)
+    return torch.stack([found.sum() for found in _each(predicted, group, n_groups)]) / len(predicted)
 
 
 @recall_exercise.mistake(
@@ -1204,8 +1151,7 @@ def divides_by_all(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
     "recognised."
 )
 def share_of_recognised(predicted: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    recall = torch.stack([found.sum() for found in _each(predicted, group, n_groups)]) / predicted.sum()
-    return torch.where(torch.bincount(group, minlength=n_groups) > 0, recall, torch.nan)
+    return torch.stack([found.sum() for found in _each(predicted, group, n_groups)]) / predicted.sum()
 
 
 @recall_exercise.mistake("You count the faces that were missed. Recall is the share that was found: one minus yours.")
@@ -1338,6 +1284,44 @@ def decodes_a_random_code(model: Any, x: Tensor) -> Tensor:
     return bernoulli_nll(logits, x) + gaussian_kl(mu, logvar)
 
 
+@scores_exercise.mistake(
+    "bernoulli_nll takes logits, and you hand it probabilities: the sigmoid is taken twice. model.decode(mu) gives logits."
+)
+def sigmoid_twice(model: Any, x: Tensor) -> Tensor:
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        mu, logvar = model.encode(x)
+        scores = bernoulli_nll(model.decode(mu).sigmoid(), x) + gaussian_kl(mu, logvar)
+    model.train(was_training)
+    return scores
+
+
+@scores_exercise.mistake("The model always ends in training mode. Restore what you found: model.train(was_training).")
+def always_trains_afterwards(model: Any, x: Tensor) -> Tensor:
+    nll, kl, _ = _scored(model, x)
+    model.train()
+    return nll + kl
+
+
+@scores_exercise.mistake(
+    "You switch gradients off for good, and the next training learns nothing. Use `with torch.no_grad():`, which ends."
+)
+def switches_gradients_off(model: Any, x: Tensor) -> Tensor:
+    nll, kl, _ = _scored(model, x)
+    torch.set_grad_enabled(False)
+    return nll + kl
+
+
+@scores_exercise.mistake(
+    "You freeze the model's parameters (requires_grad), and the next training learns nothing. Use `with torch.no_grad():`."
+)
+def freezes_the_model(model: Any, x: Tensor) -> Tensor:
+    nll, kl, _ = _scored(model, x)
+    model.requires_grad_(False)
+    return nll + kl
+
+
 @scores_exercise.mistake("The model stays in eval mode. Remember model.training before, and restore it after.")
 def stays_in_eval(model: Any, x: Tensor) -> Tensor:
     nll, kl, _ = _scored(model, x)
@@ -1447,6 +1431,13 @@ def accuracy_at_the_median(scores: Tensor, is_outlier: Tensor) -> float:
     return ((scores > scores.median()) == is_outlier).double().mean().item()
 
 
+@auroc_exercise.mistake("You rank by argsort, which puts ties in some order. Scores that tie share the mean of their ranks.")
+def ranks_by_argsort(scores: Tensor, is_outlier: Tensor) -> float:
+    ranks = scores.argsort(stable=True).argsort() + 1
+    odd = int(is_outlier.sum())
+    return (ranks[is_outlier].sum().item() - odd * (odd + 1) / 2) / (odd * (len(scores) - odd))
+
+
 @auroc_exercise.mistake("You return a tensor. Return a Python float: .item().")
 def returns_a_tensor(scores: Tensor, is_outlier: Tensor) -> Any:
     return torch.tensor(auroc(scores, is_outlier))
@@ -1543,19 +1534,16 @@ QUESTIONS = [
         right="b",
         feedback={
             "a": (
-                "If dark faces were still mixed up with dark non-faces as before, the recall at a common rate of false "
-                "alarms "
-                "would not move at all. It does. But is it all of the gain?"
+                "A mere shift would gain nothing at equal alarms, and would leave the area as it is. Both rise, by little, "
+                "and by more than their intervals. So not quite all of it."
             ),
             "b": (
-                "Yes, both. A part is a shift: 'face' is said more readily of everything dark, right or wrong. A part is "
-                "learned: at the same rate of false alarms the worst group is still found more often. Always report the "
-                "second number too."
+                "Yes. At one bar for everybody the worst dark group gains 0.35, at equal alarms 0.07: four fifths of the "
+                "gain are a bar that was lowered for the dark. The rest was learned. Always report the second number too."
             ),
             "c": (
-                "Look at the false positives of dark non-faces, and at the area under the curve of the dark: do they say "
-                "that "
-                "nothing was paid?"
+                "Look at the false alarms among dark non-faces, and compare the two gains: at one bar, and at equal alarms. "
+                "Do they say that nothing was paid?"
             ),
         },
         hints=["A detector that shouts 'face' at everything dark has a recall of 1 there. Which column would show that?"],

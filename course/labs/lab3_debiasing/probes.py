@@ -94,8 +94,16 @@ def draws(candidate: Any, probabilities: Tensor, n: int, seed: int) -> dict[str,
     second = candidate(probabilities, n, generator)
     torch.rand(7)  # whoever draws from the global generator notices
     repeated = candidate(probabilities, n, torch.Generator().manual_seed(seed))
-    alike = isinstance(first, Tensor) and isinstance(repeated, Tensor) and torch.equal(first, repeated)
-    return {"indices": first, "second_draw": second, "the_same_seed_gives_the_same_draw": alike}
+    return {
+        "indices": first,
+        "second_draw": second,
+        "the_same_seed_gives_the_same_draw": _same(first, repeated),
+        "two_calls_without_a_generator_are_alike": _same(candidate(probabilities, n), candidate(probabilities, n)),
+    }
+
+
+def _same(one: Any, other: Any) -> bool:
+    return isinstance(one, Tensor) and isinstance(other, Tensor) and torch.equal(one, other)
 
 
 @probe()
@@ -123,13 +131,17 @@ def scores(candidate: Any, x: Tensor, encoder_weight: Tensor, decoder_weight: Te
     """Score images with a VAE of linear layers, and look at the state that it is left in."""
     encoder = _Layer(encoder_weight, (len(encoder_weight),))
     model = VAE(encoder, _Layer(decoder_weight, tuple(x.shape[1:])), decoder_weight.shape[1]).train(training)
-    found = candidate(model, x)
+    with torch.enable_grad():  # which restores what was before, whatever the candidate leaves
+        found = candidate(model, x)
+        enabled = torch.is_grad_enabled()
     return {
         "scores": found,
         "scores.requires_grad": getattr(found, "requires_grad", False),
         "the_model's_training_mode_while_scoring": max(encoder.modes, default=True),
         "the_model's_training_mode_afterwards": model.training,
         "the_encoder's_training_mode_afterwards": encoder.training,
+        "gradients_are_enabled_afterwards": enabled,
+        "the_parameters_take_gradients_afterwards": all(parameter.requires_grad for parameter in model.parameters()),
     }
 
 
