@@ -55,10 +55,13 @@ def as_cells(checks: ModuleType, exercise: Exercise, candidate: Any, entries: se
 
 
 def _bare(statement: ast.stmt) -> ast.stmt:
-    """Take the decorators that tell the checks off a definition, and leave those of torch."""
+    """Take the decorators that tell the checks off a definition, and leave the others."""
     if hasattr(statement, "decorator_list"):
-        kept = [d for d in statement.decorator_list if ast.unparse(d).startswith(("torch", "staticmethod", "property"))]
-        statement.decorator_list = kept
+        statement.decorator_list = [
+            decorator
+            for decorator in statement.decorator_list
+            if not {node.attr for node in ast.walk(decorator) if isinstance(node, ast.Attribute)} & {"mistake", "style"}
+        ]
     return statement
 
 

@@ -114,136 +114,169 @@ def _absolute_error(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).abs().flatten(1).mean(1)
 
 
-def _wrong_loss(
-    name: str,
-    says: str,
-    formula: Callable[..., Tensor] = _right,
-    *,
-    bce: Terms = _cross_entropy,
-    recon: Terms = _absolute_error,
-    kl: Terms = gaussian_kl,
-    refuses_columns: bool = True,
-) -> None:
-    """Add a mistake: a loss that averages a wrong formula over the batch, or a right one of terms that are wrong."""
+def _loss(
+    *, bce: Terms = _cross_entropy, recon: Terms = _absolute_error, kl: Terms = gaussian_kl, refuses_columns: bool = True
+) -> Callable[[Callable[..., Tensor]], Callable[..., Loss]]:
+    """Make a formula for an image's loss a loss: of the terms of each image, with their weights, averaged over the batch."""
 
-    def loss(
-        y_logit: Tensor,
-        y: Tensor,
-        x_hat: Tensor,
-        x: Tensor,
-        mu: Tensor,
-        logvar: Tensor,
-        recon_weight: float = 5.0,
-        kl_weight: float = 0.005,
-    ) -> Loss:
-        if refuses_columns and (y_logit.ndim != 1 or y.shape != y_logit.shape):  # as the stub does
-            raise ValueError("y_logit and y must be (B,)")
-        described = recon_weight * recon(x_hat, x), kl_weight * kl(mu, logvar)
-        return formula(bce(y_logit, y), *described, (y == 1).float()).mean()
+    def made(formula: Callable[..., Tensor]) -> Callable[..., Loss]:
+        def loss(
+            y_logit: Tensor,
+            y: Tensor,
+            x_hat: Tensor,
+            x: Tensor,
+            mu: Tensor,
+            logvar: Tensor,
+            recon_weight: float = 5.0,
+            kl_weight: float = 0.005,
+        ) -> Loss:
+            if refuses_columns and (y_logit.ndim != 1 or y.shape != y_logit.shape):  # as the stub does
+                raise ValueError("y_logit and y must be (B,)")
+            described = recon_weight * recon(x_hat, x), kl_weight * kl(mu, logvar)
+            return formula(bce(y_logit, y), *described, (y == 1).float()).mean()
 
-    loss.__name__ = name
-    loss_exercise.mistake(says)(loss)
+        loss.__name__ = formula.__name__
+        return loss
+
+    return made
 
 
-_wrong_loss(
-    "indicator_on_classification",
+@loss_exercise.mistake(
     "Your indicator multiplies the classification as well, so non-faces cost nothing and the network may call everything a "
-    "face. The indicator belongs to the VAE's two terms alone: classification + is_face · (…).",
-    lambda bce, recon, kl, face: face * (bce + recon + kl),
+    "face. The indicator belongs to the VAE's two terms alone: classification + is_face · (…)."
 )
-_wrong_loss(
-    "no_indicator",
-    "The indicator is missing: your network describes non-faces too. Multiply the VAE's two terms by it.",
-    lambda bce, recon, kl, face: bce + recon + kl,
-)
-_wrong_loss(
-    "indicator_of_non_faces",
-    "Your indicator is the wrong way round: it describes the non-faces. y is 1 for a face.",
-    lambda bce, recon, kl, face: bce + (1 - face) * (recon + kl),
-)
-_wrong_loss(
-    "indicator_on_one_term",
+@_loss()
+def indicator_on_classification(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return face * (bce + recon + kl)
+
+
+@loss_exercise.mistake("The indicator is missing: your network describes non-faces too. Multiply the VAE's two terms by it.")
+@_loss()
+def no_indicator(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce + recon + kl
+
+
+@loss_exercise.mistake("Your indicator is the wrong way round: it describes the non-faces. y is 1 for a face.")
+@_loss()
+def indicator_of_non_faces(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce + (1 - face) * (recon + kl)
+
+
+@loss_exercise.mistake(
     "The indicator multiplies the reconstruction but not the KL: non-faces still pay for their codes. Put both in one "
-    "bracket: is_face · (recon_weight · recon + kl_weight · KL).",
-    lambda bce, recon, kl, face: bce + face * recon + kl,
+    "bracket: is_face · (recon_weight · recon + kl_weight · KL)."
 )
-_wrong_loss(
-    "indicator_on_the_other_term",
+@_loss()
+def indicator_on_one_term(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce + face * recon + kl
+
+
+@loss_exercise.mistake(
     "The indicator multiplies the KL but not the reconstruction: non-faces are still described. Put both in one bracket: "
-    "is_face · (recon_weight · recon + kl_weight · KL).",
-    lambda bce, recon, kl, face: bce + recon + face * kl,
+    "is_face · (recon_weight · recon + kl_weight · KL)."
 )
-_wrong_loss(
-    "multiplies_averages",
+@_loss()
+def indicator_on_the_other_term(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce + recon + face * kl
+
+
+@loss_exercise.mistake(
     "mean(is_face) · mean(recon) stands where the mean of is_face · recon belongs. Either each term is averaged before they "
     "are multiplied, or a column (B, 1) meets a row (B,) and makes a (B, B) table that gives each image the others' errors. "
-    "Keep every term (B,), with no keepdim=True and no [:, None], and take one mean at the end.",
-    lambda bce, recon, kl, face: bce + face.mean() * (recon + kl),
+    "Keep every term (B,), with no keepdim=True and no [:, None], and take one mean at the end."
 )
-_wrong_loss(
-    "averages_reconstruction_first",
+@_loss()
+def multiplies_averages(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce + face.mean() * (recon + kl)
+
+
+@loss_exercise.mistake(
     "The reconstruction is averaged over the whole batch before the indicator sees it, so non-faces are described after "
-    "all. Average over channels, height and width only: (B,).",
-    lambda bce, recon, kl, face: bce + face * (recon.mean() + kl),
+    "all. Average over channels, height and width only: (B,)."
 )
-_wrong_loss(
-    "averages_over_faces",
+@_loss()
+def averages_reconstruction_first(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce + face * (recon.mean() + kl)
+
+
+@loss_exercise.mistake(
     "The VAE's terms are averaged over the faces only. The contract is one mean over the batch; yours weighs faces more "
-    "when there are few, and is NaN without any.",
-    lambda bce, recon, kl, face: bce.mean() + (recon + kl)[face == 1].mean(),
+    "when there are few, and is NaN without any."
 )
-_wrong_loss(
-    "sums_batch",
-    "You summed over the batch. Take the mean, so that the loss does not grow with the batch size.",
-    lambda *terms: _right(*terms).sum(),
-)
-_wrong_loss(
-    "broadcasts_the_logits",
+@_loss()
+def averages_over_faces(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return bce.mean() + (recon + kl)[face == 1].mean()
+
+
+@loss_exercise.mistake("You summed over the batch. Take the mean, so that the loss does not grow with the batch size.")
+@_loss()
+def sums_batch(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face).sum()
+
+
+@loss_exercise.mistake(
     "A column of logits (B, 1) meets a row of labels (B,): torch makes a (B, B) table of every answer with every other "
-    "image's label, and the mean hides it. Keep every term (B,): no keepdim=True, no [:, None].",
-    bce=lambda y_logit, y: _cross_entropy(y_logit[:, None], y),
+    "image's label, and the mean hides it. Keep every term (B,): no keepdim=True, no [:, None]."
 )
-_wrong_loss(
-    "accepts_a_column",
-    "A logit of shape (B, 1) goes through and is broadcast to a (B, B) table. Keep the check that raises ValueError.",
-    refuses_columns=False,
+@_loss(bce=lambda y_logit, y: _cross_entropy(y_logit[:, None], y))
+def broadcasts_the_logits(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
+
+
+@loss_exercise.mistake(
+    "A logit of shape (B, 1) goes through and is broadcast to a (B, B) table. Keep the check that raises ValueError."
 )
-_wrong_loss(
-    "sigmoid_then_log",
-    "Right for small logits, but sigmoid and then log breaks as soon as the answer is sure. Use the form that takes logits.",
-    bce=lambda y_logit, y: F.binary_cross_entropy(torch.sigmoid(y_logit), y, reduction="none"),
+@_loss(refuses_columns=False)
+def accepts_a_column(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
+
+
+@loss_exercise.mistake(
+    "Right for small logits, but sigmoid and then log breaks as soon as the answer is sure. Use the form that takes logits."
 )
-_wrong_loss(
-    "log_of_zero",
+@_loss(bce=lambda y_logit, y: F.binary_cross_entropy(torch.sigmoid(y_logit), y, reduction="none"))
+def sigmoid_then_log(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
+
+
+@loss_exercise.mistake(
     "Right for small logits; but of a sure answer the sigmoid is exactly 0 or 1, its log is infinite, and 0 · ∞ is NaN. Use "
-    "F.binary_cross_entropy_with_logits.",
-    bce=lambda y_logit, y: -(y * y_logit.sigmoid().log() + (1 - y) * (1 - y_logit.sigmoid()).log()),
+    "F.binary_cross_entropy_with_logits."
 )
-_wrong_loss(
-    "kl_with_sigma",
-    "The KL takes σ for σ²: exp(logvar / 2) stands where exp(logvar) belongs. Use gaussian_kl of lab 2.",
-    kl=lambda mu, logvar: gaussian_kl(mu, 0.5 * logvar),
-)
-_wrong_loss(
-    "averages_latents",
-    "The KL is averaged over the latents. Independent latents add their nats: sum over dim=1.",
-    kl=lambda mu, logvar: gaussian_kl(mu, logvar) / mu.shape[1],
-)
-_wrong_loss(
-    "sums_pixels",
+@_loss(bce=lambda y_logit, y: -(y * y_logit.sigmoid().log() + (1 - y) * (1 - y_logit.sigmoid()).log()))
+def log_of_zero(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
+
+
+@loss_exercise.mistake("The KL takes σ for σ²: exp(logvar / 2) stands where exp(logvar) belongs. Use gaussian_kl of lab 2.")
+@_loss(kl=lambda mu, logvar: gaussian_kl(mu, 0.5 * logvar))
+def kl_with_sigma(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
+
+
+@loss_exercise.mistake("The KL is averaged over the latents. Independent latents add their nats: sum over dim=1.")
+@_loss(kl=lambda mu, logvar: gaussian_kl(mu, logvar) / mu.shape[1])
+def averages_latents(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
+
+
+@loss_exercise.mistake(
     "The reconstruction error is summed over the image's values. Here it is their mean (the one exception of this course), "
-    "or it outweighs the answer thousands of times.",
-    recon=lambda x_hat, x: (x_hat - x).abs().flatten(1).sum(1),
+    "or it outweighs the answer thousands of times."
 )
-_wrong_loss(
-    "squared_error",
-    "This is the mean squared error. The reconstruction here is the mean absolute error: .abs().",
-    recon=lambda x_hat, x: (x_hat - x).square().flatten(1).mean(1),
-)
+@_loss(recon=lambda x_hat, x: (x_hat - x).abs().flatten(1).sum(1))
+def sums_pixels(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
+
+
+@loss_exercise.mistake("This is the mean squared error. The reconstruction here is the mean absolute error: .abs().")
+@_loss(recon=lambda x_hat, x: (x_hat - x).square().flatten(1).mean(1))
+def squared_error(bce: Tensor, recon: Tensor, kl: Tensor, face: Tensor) -> Tensor:
+    return _right(bce, recon, kl, face)
 
 
 @loss_exercise.mistake("The weights are always 5 and 0.005. Use recon_weight and kl_weight.")
-def ignores_weights(recon_weight: float = 5.0, kl_weight: float = 0.005, **batch: Tensor) -> Loss:
+def ignores_weights(recon_weight: float = 5.0, kl_weight: float = 0.005, **batch: Any) -> Loss:
     return dbvae_loss(**batch)
 
 
