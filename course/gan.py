@@ -58,8 +58,8 @@ def discriminator_step(G: nn.Module, D: nn.Module, x_real: Tensor, z: Tensor, op
 
     x_real: (B, ...). z: (B', Z); B and B' may differ. optimizer: D's. Returns discriminator_loss as a float. D sees the
     reals first, then the fakes, in a pass of its own each: batch norm must not mix them. Both networks work in the mode that
-    they are in. G makes the fakes once; its weights and mode, and the gradients that lie on it, stay as they were. Those that
-    lay on D before the call do not matter.
+    they are in. G makes the fakes once; its weights, its mode and its gradients stay as they were. Gradients that lay on D
+    before the call do not matter.
     """
     with torch.no_grad():  # the fakes are mere data for D
         x_fake = G(z)

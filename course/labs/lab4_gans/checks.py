@@ -587,7 +587,7 @@ def d_never_moves(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimize
     return loss.item()
 
 
-SWAPPED = "Reals and fakes are swapped in the loss: D learns to call fakes real. discriminator_loss(real logits, fake logits)!"
+SWAPPED = "Reals and fakes are swapped in the loss: D learns to call fakes real. It is discriminator_loss(reals', fakes')."
 
 
 @discriminator_step_exercise.mistake(SWAPPED)
@@ -1711,8 +1711,8 @@ QUESTIONS = [
         right="a",
         feedback={
             "a": (
-                "Yes. The middle of two independent draws is shorter by a factor of √2, and in 64 dimensions no draw is ever "
-                "that short. G was never asked what to draw there. In two dimensions, short draws are common: there it "
+                "Yes. The middle of two independent draws is shorter by a factor of √2, and in 64 dimensions no draw is "
+                "ever that short. G was never asked what to draw there. In two dimensions, short draws are common: there it "
                 "hardly matters."
             ),
             "b": "Both walks end exactly at z0 and z1. Look at what lies between them: how long are those vectors?",
