@@ -58,8 +58,8 @@ def discriminator_step(G: nn.Module, D: nn.Module, x_real: Tensor, z: Tensor, op
 
     x_real: (B, ...). z: (B', Z); B and B' may differ. optimizer: D's. Returns discriminator_loss as a float. D sees the
     reals first, then the fakes, in a pass of its own each: batch norm must not mix them. Both networks work in the mode that
-    they are in. G's weights and mode stay as they were, and no gradient reaches it. Gradients that lay on D before the call
-    do not matter.
+    they are in. G makes the fakes once; its weights, its mode and its gradients stay as they were. Gradients that lay on D
+    before the call do not matter.
     """
     with torch.no_grad():  # the fakes are mere data for D
         x_fake = G(z)
@@ -73,9 +73,9 @@ def discriminator_step(G: nn.Module, D: nn.Module, x_real: Tensor, z: Tensor, op
 def generator_step(G: nn.Module, D: nn.Module, z: Tensor, optimizer: torch.optim.Optimizer) -> float:
     """Update G once, through D, so that D finds its fakes more real, and report what it paid before the update.
 
-    z: (B, Z). optimizer: G's. Returns generator_loss_nonsaturating as a float. Both networks work in the mode that they are
-    in. D's weights, mode and requires_grad stay as they were. Gradients that lay on G before the call do not matter; those
-    that pass through D may lie on it afterwards: the next step of D clears them.
+    z: (B, Z). optimizer: G's. Returns generator_loss_nonsaturating as a float. One pass through each network, in the mode
+    that it is in. D's weights, mode and requires_grad stay as they were. Gradients that lay on G before the call do not
+    matter; those that pass through D may lie on it afterwards: the next step of D clears them.
     """
     loss = generator_loss_nonsaturating(D(G(z)))
     optimizer.zero_grad()
@@ -87,8 +87,8 @@ def generator_step(G: nn.Module, D: nn.Module, z: Tensor, optimizer: torch.optim
 def r1_penalty(D: nn.Module, x_real: Tensor) -> Tensor:
     """Compute how steep D is at the reals: the squared norm of the gradient of its logit, averaged over the reals.
 
-    x_real: (B, ...), left as it was. Returns a scalar that can be differentiated again, to lower it; the caller multiplies
-    it by gamma / 2. Source: Mescheder et al. (2018), equation 9.
+    x_real: (B, ...), left as it was, and so is D: its mode, and what gradients lie on it. Returns a scalar that can be
+    differentiated again, to lower it; the caller multiplies it by gamma / 2. Source: Mescheder et al. (2018), equation 9.
     """
     x = x_real.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)  # the sum: each logit knows its own image alone

@@ -43,14 +43,15 @@ def _densities_with_zeros(generator: Generator) -> list[Case]:
     p_data, p_model = _uniform(generator, 8) + 0.1, _uniform(generator, 8) + 0.1
     p_data[[0, 3, 4]] = 0
     p_model[[1, 3, 4]] = 0
-    return [{"p_data": p_data, "p_model": p_model}]
+    tiny = {"p_data": 1e-25 * (_uniform(generator, 6) + 0.1), "p_model": 1e-25 * (_uniform(generator, 6) + 2)}
+    return [{"p_data": p_data, "p_model": p_model}, tiny]
 
 
 optimal_exercise = Exercise(
     optimal_discriminator,
     parts=[
         Part("value", "the probability of real at each place", probes.densities, _two_densities, weight=2),
-        Part("nowhere", "places where a density is 0, or both are", probes.densities, _densities_with_zeros),
+        Part("nowhere", "places where densities are tiny, or 0", probes.densities, _densities_with_zeros),
     ],
     hints=[
         "Of all the points that ever fall at this place, reals and fakes, which share is real?",
@@ -76,8 +77,16 @@ def leaves_nan(p_data: Tensor, p_model: Tensor) -> Tensor:
 
 
 @optimal_exercise.mistake(
-    "A tiny number added below the line avoids the NaN, but says 0 where both densities are 0: that is certainty that all "
-    "is fake. Without any evidence it must be 1/2."
+    "Where both densities are tiny you say 1/2: a small number added to both, or a threshold, drowns them. Far out they are "
+    "tiny, and yet one can be twice the other. Say 1/2 only where both are exactly 0."
+)
+def adds_tiny_to_both(p_data: Tensor, p_model: Tensor) -> Tensor:
+    return (p_data + 1e-6) / (p_data + p_model + 2e-6)
+
+
+@optimal_exercise.mistake(
+    "A tiny number added below the line avoids the NaN, but says 0 where both densities are 0 or tiny: that is certainty "
+    "that all is fake. Without any evidence it must be 1/2."
 )
 def adds_tiny_below(p_data: Tensor, p_model: Tensor) -> Tensor:
     return p_data / (p_data + p_model + 1e-8)
@@ -123,9 +132,14 @@ def sigmoid_of_the_log_ratio(p_data: Tensor, p_model: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------ discriminator_loss
 
 
+def _moderate(generator: Generator, *shape: int) -> Tensor:
+    """Draw logits at which even an unstable form is right."""
+    return _normal(generator, *shape, scale=3).clamp(-4, 4)
+
+
 def _two_batches_of_logits(generator: Generator) -> list[Case]:
     return [
-        {"real_logits": _normal(generator, *real, scale=8), "fake_logits": _normal(generator, *fake, scale=8)}
+        {"real_logits": _moderate(generator, *real), "fake_logits": _moderate(generator, *fake)}
         for real, fake in (((5, 1), (5, 1)), ((6,), (4,)), ((2, 1), (7, 1)))
     ]
 
@@ -140,14 +154,18 @@ def _large_logits_of_both(generator: Generator) -> list[Case]:
     return [{"real_logits": _large(generator, 4, 1), "fake_logits": _large(generator, 3, 1)}]
 
 
+def _all_logits_of_both(generator: Generator) -> list[Case]:
+    return _two_batches_of_logits(generator) + _large_logits_of_both(generator)
+
+
 discriminator_loss_exercise = Exercise(
     discriminator_loss,
     parts=[
         Part("value", "one number in nats: the mean over the reals plus the mean over the fakes", probes.discriminator_cost,
              _two_batches_of_logits, weight=2),
         Part("stability", "logits beyond ±100", probes.discriminator_cost, _large_logits_of_both),
-        Part("gradient", "the gradients of both batches' logits", probes.discriminator_cost_gradients,
-             _two_batches_of_logits),
+        Part("gradient", "the gradients of both batches' logits, also beyond ±100", probes.discriminator_cost_gradients,
+             _all_logits_of_both),
     ],
     hints=[
         "It is the cross-entropy of two kinds of guesses: reals should be called 1, fakes should be called 0.",
@@ -183,6 +201,14 @@ def averages_the_heap(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 @discriminator_loss_exercise.mistake(
+    "Right only where both batches have one size. Twice the mean over a heap of reals and fakes lets the larger batch weigh "
+    "more: each half has a mean of its own; then add the two."
+)
+def doubles_the_heap(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    return 2 * averages_the_heap(real_logits, fake_logits)
+
+
+@discriminator_loss_exercise.mistake(
     "You summed over the batches. Take means, so that the loss does not grow with their size."
 )
 def sums_the_batches(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -212,12 +238,24 @@ def sigmoid_then_log(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 @discriminator_loss_exercise.mistake(
-    "Right for small logits, but log(D + tiny) stops growing, and gives no gradient, as soon as D is sure. Use a form that "
-    "takes logits: F.softplus, or F.binary_cross_entropy_with_logits."
+    "Right for small logits, but log(D + tiny) stops growing, and gives no gradient, as soon as D is sure; so does a D or a "
+    "logit that is clamped. Use a form that takes logits: F.softplus, or F.binary_cross_entropy_with_logits."
 )
 def sigmoid_then_log_plus_tiny(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     real, fake = torch.sigmoid(real_logits), torch.sigmoid(fake_logits)
     return -torch.log(real + 1e-8).mean() - torch.log(1 - fake + 1e-8).mean()
+
+
+CUT_OFF = (
+    "Right for small logits, but F.binary_cross_entropy takes probabilities, and ends at 100, without a gradient, as soon "
+    "as D is sure. Give the logits themselves to F.binary_cross_entropy_with_logits."
+)
+
+
+@discriminator_loss_exercise.mistake(CUT_OFF)
+def cross_entropy_of_probabilities(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    real, fake = torch.sigmoid(real_logits), torch.sigmoid(fake_logits)
+    return F.binary_cross_entropy(real, torch.ones_like(real)) + F.binary_cross_entropy(fake, torch.zeros_like(fake))
 
 
 @discriminator_loss_exercise.mistake(
@@ -253,18 +291,22 @@ def by_a_criterion(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 def _batches_of_logits(generator: Generator) -> list[Case]:
-    return [{"fake_logits": _normal(generator, *shape, scale=8)} for shape in ((5, 1), (6,), (1, 1))]
+    return [{"fake_logits": _moderate(generator, *shape)} for shape in ((5, 1), (6,), (1, 1))]
 
 
 def _large_logits(generator: Generator) -> list[Case]:
     return [{"fake_logits": _large(generator, 4, 1)}]
 
 
+def _all_logits(generator: Generator) -> list[Case]:
+    return _batches_of_logits(generator) + _large_logits(generator)
+
+
 def _generator_parts() -> list[Part]:
     return [
         Part("value", "one number in nats: the mean over the fakes", probes.generator_cost, _batches_of_logits, weight=2),
         Part("stability", "logits beyond ±100", probes.generator_cost, _large_logits),
-        Part("gradient", "the gradient of the logits", probes.generator_cost_gradients, _batches_of_logits),
+        Part("gradient", "the gradient of the logits, also beyond ±100", probes.generator_cost_gradients, _all_logits),
     ]
 
 
@@ -307,10 +349,16 @@ def minimax_sigmoid_then_log(fake_logits: Tensor) -> Tensor:
 
 
 @minimax_exercise.mistake(
-    "Right for small logits, but log(1 − D + tiny) stops falling as soon as D is fooled. Use −F.softplus(l), which is exact."
+    "Right for small logits, but log(1 − D + tiny) stops falling as soon as D is fooled; so it does with a D or a logit "
+    "that is clamped. Use −F.softplus(l), which is exact."
 )
 def minimax_log_plus_tiny(fake_logits: Tensor) -> Tensor:
     return torch.log(1 - torch.sigmoid(fake_logits) + 1e-8).mean()
+
+
+@minimax_exercise.mistake(CUT_OFF)
+def minimax_of_probabilities(fake_logits: Tensor) -> Tensor:
+    return -F.binary_cross_entropy(torch.sigmoid(fake_logits), torch.zeros_like(fake_logits))
 
 
 @minimax_exercise.mistake("You summed over the batch. Take the mean, so that the loss does not grow with its size.")
@@ -382,11 +430,16 @@ def nonsaturating_sigmoid_then_log(fake_logits: Tensor) -> Tensor:
 
 
 @nonsaturating_exercise.mistake(
-    "Right for small logits, but log(D + tiny) saturates after all: where D is sure, no gradient is left. Use "
-    "F.softplus(−l)."
+    "Right for small logits, but log(D + tiny), or of a D that is clamped, saturates after all: where D is sure, no "
+    "gradient is left. Use F.softplus(−l)."
 )
 def nonsaturating_log_plus_tiny(fake_logits: Tensor) -> Tensor:
     return -torch.log(torch.sigmoid(fake_logits) + 1e-8).mean()
+
+
+@nonsaturating_exercise.mistake(CUT_OFF)
+def nonsaturating_of_probabilities(fake_logits: Tensor) -> Tensor:
+    return F.binary_cross_entropy(torch.sigmoid(fake_logits), torch.ones_like(fake_logits))
 
 
 @nonsaturating_exercise.mistake("You summed over the batch. Take the mean, so that the loss does not grow with its size.")
@@ -441,7 +494,15 @@ def _networks(
     }
 
 
-SIZES = ((5, 3, [2], True), (3, 6, [1, 2, 2], True), (4, 4, [2], False))  # reals, fakes, shape, batch norm
+# reals, fakes, shape, batch norm, training mode
+SIZES = ((5, 3, [2], True, True), (3, 6, [1, 2, 2], True, False), (4, 4, [2], False, True), (4, 5, [3], True, True))
+
+
+def _step_with(loss: Tensor, optimizer: Optimizer) -> float:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 def _steps_of_d(generator: Generator) -> list[Case]:
@@ -451,9 +512,10 @@ def _steps_of_d(generator: Generator) -> list[Case]:
             "z": _normal(generator, fakes, 3),
             "learning_rate": 0.01,
             "stale": 3.0,
+            "training": training,
             **_networks(generator, 3, shape, batch_norm=batch_norm),
         }
-        for reals, fakes, shape, batch_norm in SIZES
+        for reals, fakes, shape, batch_norm, training in SIZES
     ]
 
 
@@ -491,11 +553,7 @@ discriminator_step_exercise = Exercise(
     "G(z).detach(), or G(z) under torch.no_grad()."
 )
 def forgets_to_detach(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
-    loss = discriminator_loss(D(x_real), D(G(z)))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+    return _step_with(discriminator_loss(D(x_real), D(G(z))), optimizer)
 
 
 @discriminator_step_exercise.mistake(
@@ -529,15 +587,17 @@ def d_never_moves(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimize
     return loss.item()
 
 
-@discriminator_step_exercise.mistake(
-    "Reals and fakes are swapped in the loss, so D learns to call fakes real: discriminator_loss(real logits, fake logits)."
-)
+SWAPPED = "Reals and fakes are swapped in the loss: D learns to call fakes real. It is discriminator_loss(reals', fakes')."
+
+
+@discriminator_step_exercise.mistake(SWAPPED)
+def swaps_the_passes_too(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
+    return _step_with(discriminator_loss(D(G(z).detach()), D(x_real)), optimizer)
+
+
+@discriminator_step_exercise.mistake(SWAPPED)
 def swaps_the_logits(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
-    loss = discriminator_loss(*reversed([D(x_real), D(G(z).detach())]))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+    return _step_with(discriminator_loss(*reversed([D(x_real), D(G(z).detach())])), optimizer)
 
 
 @discriminator_step_exercise.mistake(
@@ -546,49 +606,78 @@ def swaps_the_logits(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optim
 )
 def one_batch_for_both(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
     logits = D(torch.cat([x_real, G(z).detach()]))
-    loss = discriminator_loss(logits[: len(x_real)], logits[len(x_real) :])
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+    return _step_with(discriminator_loss(logits[: len(x_real)], logits[len(x_real) :]), optimizer)
 
 
 @discriminator_step_exercise.mistake("D sees the fakes first. The reals come first, then the fakes.")
 def fakes_first(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
     fake_logits = D(G(z).detach())
-    loss = discriminator_loss(D(x_real), fake_logits)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+    return _step_with(discriminator_loss(D(x_real), fake_logits), optimizer)
 
 
 @discriminator_step_exercise.mistake("D is shown the noise z itself. Let G make fakes of it first: D(G(z)).")
 def shows_the_noise(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
-    loss = discriminator_loss(D(x_real), D(z))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+    return _step_with(discriminator_loss(D(x_real), D(z)), optimizer)
 
 
 @discriminator_step_exercise.mistake("D takes two steps, one for each half. Add the two halves up, and step once.")
 def a_step_for_each_half(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
-    fakes = G(z).detach()
-    loss = discriminator_loss(D(x_real), D(fakes))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    optimizer.step()
-    return loss.item()
+    of_reals = _step_with(F.softplus(-D(x_real)).mean(), optimizer)
+    return of_reals + _step_with(F.softplus(D(G(z).detach())).mean(), optimizer)
+
+
+@discriminator_step_exercise.mistake("D gives logits, and discriminator_loss takes logits: no sigmoid between the two.")
+def a_sigmoid_between(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
+    return discriminator_step(G, nn.Sequential(D, nn.Sigmoid()), x_real, z, optimizer)
 
 
 @discriminator_step_exercise.mistake(
-    "G stays in eval mode. Leave its mode alone: G makes its fakes here just as it does when it learns."
+    "The loss that you return was computed again, after the update. Report the one that the update was made of: it tells "
+    "what D paid, and costs no further pass."
 )
-def leaves_g_in_eval_mode(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
+def the_loss_afterwards(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
+    fakes = G(z).detach()
+    _step_with(discriminator_loss(D(x_real), D(fakes)), optimizer)
+    return discriminator_loss(D(x_real), D(fakes)).item()
+
+
+BY_HAND = (
+    "You move the weights by hand, or with an optimizer of your own. Use the one that you are given: optimizer.step(). It "
+    "remembers the steps before (momentum, Adam)."
+)
+
+
+@discriminator_step_exercise.mistake(BY_HAND)
+def moves_d_by_hand(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
+    own = torch.optim.SGD(D.parameters(), lr=optimizer.param_groups[0]["lr"])
+    return _step_with(discriminator_loss(D(x_real), D(G(z).detach())), own)
+
+
+@discriminator_step_exercise.mistake(
+    "You switched G to eval mode to make the fakes. Leave its mode alone: G makes its fakes here just as it does when it "
+    "learns."
+)
+def puts_g_in_eval_mode(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
     G.eval()
     return discriminator_step(G, D, x_real, z, optimizer)
+
+
+CALLS_TRAIN = "You call train(). Both networks work in the mode that they are in: leave train() and eval() to the caller."
+
+
+@discriminator_step_exercise.mistake(CALLS_TRAIN)
+def calls_train_in_ds_step(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
+    return discriminator_step(G.train(), D.train(), x_real, z, optimizer)
+
+
+@discriminator_step_exercise.mistake(
+    "You clear G's gradients. With detached fakes none reaches G, and there is nothing to clear; without, the pass back "
+    "through G is paid for in vain, and what lay on G before is lost. Detach, and leave G alone."
+)
+def clears_gs_gradients(G: Net, D: Net, x_real: Tensor, z: Tensor, optimizer: Optimizer) -> float:
+    loss = forgets_to_detach(G, D, x_real, z, optimizer)
+    G.zero_grad()
+    return loss
 
 
 @discriminator_step_exercise.mistake(
@@ -662,9 +751,10 @@ def _steps_of_g(generator: Generator) -> list[Case]:
             "z": _normal(generator, fakes, 3),
             "learning_rate": 0.01,
             "stale": 3.0,
+            "training": training,
             **_networks(generator, 3, shape, batch_norm=batch_norm),
         }
-        for _, fakes, shape, batch_norm in SIZES
+        for _, fakes, shape, batch_norm, training in SIZES
     ]
 
 
@@ -696,13 +786,6 @@ generator_step_exercise = Exercise(
 )  # fmt: skip
 
 
-def _step_with(loss: Tensor, optimizer: Optimizer) -> float:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
 @generator_step_exercise.mistake(
     "You use the minimax loss, whose gradient fades when D wins. The step asks for generator_loss_nonsaturating."
 )
@@ -719,7 +802,7 @@ def helps_d(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
 
 @generator_step_exercise.mistake(
     "G does not move. No gradient reaches it if the fakes are detached, or made under no_grad: that belongs to D's step. "
-    "Or is optimizer.step() missing?"
+    "Or is optimizer.step() missing, or does zero_grad() stand between backward() and step()?"
 )
 def detaches_the_fakes(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
     return _step_with(generator_loss_nonsaturating(D(G(z).detach())), optimizer)
@@ -745,11 +828,21 @@ def leaves_d_frozen(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
     return generator_step(G, D, z, optimizer)
 
 
-@generator_step_exercise.mistake("D's mode is not what it was. Leave D.train() and D.eval() to the caller.")
-def leaves_d_in_another_mode(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
-    loss = generator_step(G, D, z, optimizer)
-    D.train(not D.training)
-    return loss
+@generator_step_exercise.mistake(
+    "You switched D to eval mode. D judges the fakes in the mode that it is in: leave train() and eval() to the caller."
+)
+def puts_d_in_eval_mode(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
+    return generator_step(G, D.eval(), z, optimizer)
+
+
+@generator_step_exercise.mistake(CALLS_TRAIN)
+def calls_train_in_gs_step(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
+    return generator_step(G.train(), D.train(), z, optimizer)
+
+
+@generator_step_exercise.mistake(BY_HAND)
+def moves_g_by_hand(G: Net, D: Net, z: Tensor, optimizer: Optimizer) -> float:
+    return generator_step(G, D, z, torch.optim.SGD(G.parameters(), lr=optimizer.param_groups[0]["lr"]))
 
 
 @generator_step_exercise.mistake(
@@ -819,13 +912,20 @@ def _steep_networks(generator: Generator) -> list[Case]:
     ]
 
 
+def _steep_networks_in_both_modes(generator: Generator) -> list[Case]:
+    cases = zip(_steep_networks(generator), (True, False), strict=False)
+    return [{**case, "training": training} for case, training in cases]
+
+
 r1_exercise = Exercise(
     r1_penalty,
     parts=[
         Part("value", "one number: the squared gradient norm of D's logit, on average over the reals", probes.steepness,
-             _steep_networks, tolerance=(1e-3, 1e-4)),
+             _steep_networks, tolerance=(1e-3, 1e-4), weight=2),
         Part("second", "it can be differentiated again, so that D's weights learn from it", probes.steepness_gradients,
              _steep_networks, tolerance=(1e-3, 1e-4)),
+        Part("bystander", "D's gradients and mode stay, and so do the reals", probes.steepness_bystanders,
+             _steep_networks_in_both_modes),
     ],
     hints=[
         "Make a copy of the reals that wants gradients: x_real.detach().requires_grad_(). Then D on it.",
@@ -857,6 +957,40 @@ def averages_the_pixels(D: Net, x_real: Tensor) -> Tensor:
 @r1_exercise.mistake("You summed over the batch. Take the mean over the reals.")
 def sums_the_reals(D: Net, x_real: Tensor) -> Tensor:
     return _gradient(D, x_real).square().sum()
+
+
+@r1_exercise.mistake(
+    "You summed over one dimension alone, which is right for points (B, N) only. Of images (B, C, H, W) .sum(1) sums the "
+    "channels. First flatten all but the batch: .flatten(1).sum(1)."
+)
+def sums_one_dimension(D: Net, x_real: Tensor) -> Tensor:
+    return _gradient(D, x_real).unflatten(1, x_real.shape[1:]).square().sum(1).mean()
+
+
+@r1_exercise.mistake(
+    "You called backward(): now gradients lie on D's weights, and the next step of D goes along with them. Use "
+    "torch.autograd.grad, which returns the gradient and leaves nothing behind."
+)
+def calls_backward(D: Net, x_real: Tensor) -> Tensor:
+    x = x_real.detach().requires_grad_()
+    of_x, *of_weights = torch.autograd.grad(D(x).sum(), [x, *D.parameters()], create_graph=True)
+    for parameter, gradient in zip(D.parameters(), of_weights, strict=True):  # what backward() does, without its warning
+        parameter.grad = gradient.detach() + (0 if parameter.grad is None else parameter.grad)
+    return of_x.square().flatten(1).sum(1).mean()
+
+
+@r1_exercise.mistake(
+    "You called requires_grad_() on the reals themselves, so every later pass pays for their gradients. Work on a copy: "
+    "x_real.detach().requires_grad_()."
+)
+def marks_the_reals(D: Net, x_real: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(D(x_real.requires_grad_()).sum(), x_real, create_graph=True)
+    return gradient.flatten(1).square().sum(1).mean()
+
+
+@r1_exercise.mistake("D stays in eval mode. Leave its mode alone.")
+def leaves_d_in_eval_mode(D: Net, x_real: Tensor) -> Tensor:
+    return r1_penalty(D.eval(), x_real)
 
 
 @r1_exercise.mistake("This is the norm. The penalty is the norm squared: no square root.")
@@ -916,8 +1050,8 @@ def norm_then_square(D: Net, x_real: Tensor) -> Tensor:
 
 @r1_exercise.style
 def penalty_by_einsum(D: Net, x_real: Tensor) -> Tensor:
-    x_real.requires_grad_()
-    (gradient,) = torch.autograd.grad(D(x_real).sum(), x_real, create_graph=True)
+    x = torch.autograd.Variable(x_real, requires_grad=True)  # as older code writes it
+    (gradient,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
     return torch.einsum("b...,b...->", gradient, gradient) / x_real.shape[0]
 
 
@@ -938,8 +1072,9 @@ def _ends(generator: Generator) -> list[Case]:
 
 def _ends_at_an_angle(generator: Generator) -> list[Case]:
     cases = []
-    for d, steps, degrees, stretch in ((3, 5, 90.0, 1.7), (6, 4, 50.0, 0.6), (8, 3, 140.0, 1.3)):
-        z0, other = _normal(generator, d), _normal(generator, d)
+    for d, steps, degrees, stretch in ((3, 5, 90.0, 1.7), (6, 4, 50.0, 0.6), (8, 3, 140.0, 1.3), (5, 4, 12.0, 1.5)):
+        # shorter than 1, so that the product of the ends as they are is a cosine, too, though the wrong one
+        z0, other = 0.7 * F.normalize(_normal(generator, d), dim=0), _normal(generator, d)
         u = F.normalize(z0, dim=0)
         v = F.normalize(other - (other @ u) * u, dim=0)
         turned = u * torch.tensor(degrees).deg2rad().cos() + v * torch.tensor(degrees).deg2rad().sin()
@@ -948,7 +1083,14 @@ def _ends_at_an_angle(generator: Generator) -> list[Case]:
 
 
 def _parallel_ends(generator: Generator) -> list[Case]:
-    z = _normal(generator, 5)
+    """Make ends whose cosine is exactly 1, and ends where rounding lifts it above 1, which no acos takes."""
+    for attempt in range(1000):
+        z = _normal(generator, 5)
+        one, other = F.normalize(z, dim=0), F.normalize(1.5 * z, dim=0)
+        cosines = (one @ other, (one * other).sum(), z @ (1.5 * z) / (z.norm() * (1.5 * z).norm()))
+        # PyTorch's own goes above 1 as well, unless a later version clamps it
+        if min(cosines) > 1 and (attempt > 500 or F.cosine_similarity(z, 1.5 * z, dim=0) > 1):
+            break
     axis = torch.zeros(4)
     axis[int(torch.randint(4, (1,), generator=generator))] = 1.0 + float(_uniform(generator, 1))
     return [{"z0": z, "z1": 1.5 * z, "steps": 4}, {"z0": axis, "z1": 2 * axis, "steps": 5}]
@@ -972,13 +1114,13 @@ interpolate_exercise = Exercise(
 )  # fmt: skip
 
 
-def _arc(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
-    angle = torch.clamp(F.cosine_similarity(z0, z1, dim=0), -1, 1).acos()
-    return (torch.sin((1 - t) * angle) * z0 + torch.sin(t * angle) * z1) / torch.sin(angle)
-
-
 def _times(z: Tensor, steps: int) -> Tensor:
     return torch.linspace(0, 1, steps, device=z.device)[:, None]
+
+
+def _arc(z0: Tensor, z1: Tensor, steps: int, cosine: Tensor) -> Tensor:
+    t, angle = _times(z0, steps), cosine.acos()
+    return (torch.sin((1 - t) * angle) * z0 + torch.sin(t * angle) * z1) / torch.sin(angle)
 
 
 @interpolate_exercise.mistake(
@@ -1026,17 +1168,34 @@ def walks_on_the_unit_sphere(z0: Tensor, z1: Tensor, steps: int, spherical: bool
     "The angle comes from the ends as they are. Normalise them first: only for unit vectors is z0 · z1 a cosine."
 )
 def angle_of_the_raw_ends(z0: Tensor, z1: Tensor, steps: int, spherical: bool = False) -> Tensor:
-    if not spherical:
-        return interpolate(z0, z1, steps)
-    t, angle = _times(z0, steps), (z0 @ z1).clamp(-1 + 1e-6, 1 - 1e-6).acos()
-    return (torch.sin((1 - t) * angle) * z0 + torch.sin(t * angle) * z1) / torch.sin(angle)
+    cosine = (z0 @ z1).clamp(-1 + 1e-6, 1 - 1e-6)
+    return _arc(z0, z1, steps, cosine) if spherical else interpolate(z0, z1, steps)
 
 
 @interpolate_exercise.mistake(
-    "Between ends in one direction you divide 0 by 0 (sin ω = 0). The arc is a straight line there: use its weights."
+    "You go straight between ends that do not point the same way. Only where sin ω is nearly 0, below a thousandth or so, "
+    "may the straight line stand in for the arc."
+)
+def straight_too_soon(z0: Tensor, z1: Tensor, steps: int, spherical: bool = False) -> Tensor:
+    return interpolate(z0, z1, steps, spherical=spherical and bool(F.cosine_similarity(z0, z1, dim=0) < 0.9))
+
+
+@interpolate_exercise.mistake(
+    "Rounding may lift the cosine just above 1, and acos makes NaN of it. Clamp it to [−1, 1]; and ask whether sin ω is "
+    "nearly 0, not whether ω is exactly 0."
+)
+def acos_without_a_clamp(z0: Tensor, z1: Tensor, steps: int, spherical: bool = False) -> Tensor:
+    cosine = F.normalize(z0, dim=0) @ F.normalize(z1, dim=0)
+    return _arc(z0, z1, steps, cosine) if spherical and cosine != 1 else interpolate(z0, z1, steps)
+
+
+@interpolate_exercise.mistake(
+    "Between ends in one direction you divide 0 by 0 (sin ω = 0). The arc is a straight line there: use its weights. And "
+    "clamp the cosine to [−1, 1]: rounding may lift it above 1."
 )
 def divides_by_zero(z0: Tensor, z1: Tensor, steps: int, spherical: bool = False) -> Tensor:
-    return _arc(z0, z1, _times(z0, steps)) if spherical else interpolate(z0, z1, steps)
+    cosine = F.cosine_similarity(z0, z1, dim=0).clamp(-1, 1)
+    return _arc(z0, z1, steps, cosine) if spherical else interpolate(z0, z1, steps)
 
 
 @interpolate_exercise.mistake(
@@ -1206,6 +1365,19 @@ def guesses_the_number_of_maps(x: Tensor, labels: Tensor, n_classes: int) -> Ten
     return torch.cat([x, _maps(x, labels, int(labels.max()) + 1)], dim=1)
 
 
+@maps_exercise.mistake("You joined along the batch (dim=0). Maps are channels: torch.cat(..., dim=1).")
+def joins_along_the_batch(x: Tensor, labels: Tensor, n_classes: int) -> Tensor:
+    return torch.cat([x, _maps(x, labels, n_classes)])
+
+
+@maps_exercise.mistake(
+    "Your maps are one pixel large, and torch.cat stretches nothing. Bring them to the image's size first: "
+    ".expand(-1, -1, H, W)."
+)
+def maps_of_one_pixel(x: Tensor, labels: Tensor, n_classes: int) -> Tensor:
+    return torch.cat([x, _maps(x, labels, n_classes)[:, :, :1, :1]], dim=1)
+
+
 @maps_exercise.mistake("You joined along the height or the width. Maps are channels: torch.cat(..., dim=1).")
 def joins_along_the_height(x: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     return torch.cat([x, _maps(x, labels, n_classes)], dim=2)
@@ -1279,21 +1451,33 @@ def _two_normals(generator: Generator) -> list[Case]:
 
 def _two_flat_normals(generator: Generator) -> list[Case]:
     cases = []
-    for d, rank1, rank2 in ((6, 3, 4), (5, 2, 5), (4, 4, 0)):
-        covariances = {"cov1": _covariance(generator, d, max(rank1, 1)), "cov2": _covariance(generator, d, max(rank2, 1))}
-        if rank2 == 0:
-            covariances["cov2"] = torch.zeros(d, d, dtype=torch.float64)
+    for d, rank1, rank2 in ((12, 3, 4), (11, 2, 11), (4, 4, 0)):
+        covariances = {"cov1": _covariance(generator, d, rank1), "cov2": _covariance(generator, d, rank2)}
+        if rank2 == 4:  # a feature that never moves, as a dead unit's: there every Cholesky stops
+            for covariance in covariances.values():
+                covariance[1] = covariance[:, 1] = 0
         cases.append({"mu1": _normal(generator, d).double(), "mu2": _normal(generator, d).double(), **covariances})
     return cases
+
+
+def _two_clouds_of_features(generator: Generator) -> list[Case]:
+    """Make normals like those of features: large, flat, and so near to each other that single precision drowns them."""
+    one = torch.randint(-40, 41, (32, 12), generator=generator).double()
+    other = one + torch.randint(-2, 3, (32, 12), generator=generator)
+    one[1] = other[1] = 0
+    mu1, mu2 = torch.randint(-4, 5, (2, 32), generator=generator).double()
+    return [{"mu1": mu1, "cov1": one @ one.T, "mu2": mu2, "cov2": other @ other.T, "apart": 1e-3}]
 
 
 frechet_exercise = Exercise(
     frechet_distance,
     parts=[
         Part("value", "the squared distance, a Python float", probes.distance, _two_normals, tolerance=(1e-4, 1e-4),
-             weight=2),
+             weight=4),
         Part("singular", "covariances that are flat in some direction", probes.distance, _two_flat_normals,
              tolerance=(1e-4, 1e-4)),
+        Part("precision", "small distances between large covariances, given in single precision",
+             probes.distance_in_both_precisions, _two_clouds_of_features, tolerance=(1e-3, 1e-3)),
     ],
     hints=[
         "Three traces and a squared norm. The hard one is Tr (Σ₁ Σ₂)^½: the sum of the square roots of the eigenvalues of "
@@ -1375,8 +1559,52 @@ def product_of_roots(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> fl
     "rank. Use eigenvalues, clamped at 0."
 )
 def needs_full_rank(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
-    factor = torch.linalg.cholesky(cov2.double() - 1e-9 * torch.eye(len(mu1), dtype=torch.float64))
+    factor = torch.linalg.cholesky(cov2.double())
     return _of(mu1, cov1, mu2, cov2, torch.linalg.eigvalsh(factor.T @ cov1.double() @ factor).clamp(min=0).sqrt().sum())
+
+
+def _by_roots(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor, least: float = 0.0, least_product: float = 0.0) -> float:
+    values, vectors = torch.linalg.eigh(cov1)
+    root = vectors * values.clamp(min=least).sqrt() @ vectors.T
+    return _of(mu1, cov1, mu2, cov2, torch.linalg.eigvalsh(root @ cov2 @ root).clamp(min=least_product).sqrt().sum())
+
+
+@frechet_exercise.mistake(
+    "You compute in the precision of what you are given. In single precision an eigenvalue that should be 0 is off by more "
+    "than a small distance: begin with .double()."
+)
+def in_single_precision(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    return _by_roots(mu1, cov1, mu2, cov2)
+
+
+NO_CLAMP = (
+    "NaN comes from the square root of an eigenvalue that should be 0 and that rounding has put just below: .clamp(min=0) "
+    "before every square root. (And eigvalsh wants a symmetric matrix, which Σ₁ Σ₂ is not.)"
+)
+
+
+@frechet_exercise.mistake(NO_CLAMP)
+def clamps_one_root_only(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    return _by_roots(mu1.double(), cov1.double(), mu2.double(), cov2.double(), least_product=-torch.inf)
+
+
+@frechet_exercise.mistake(NO_CLAMP)
+def clamps_no_root(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    return _by_roots(mu1.double(), cov1.double(), mu2.double(), cov2.double(), -torch.inf, -torch.inf)
+
+
+@frechet_exercise.mistake(
+    "eigvalsh reads one half of a matrix and takes the other for its mirror image, but Σ₁ Σ₂ is not symmetric. Give it "
+    "Σ₁^½ Σ₂ Σ₁^½, or take torch.linalg.eigvals."
+)
+def takes_the_product_for_symmetric(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    product = cov1.double() @ cov2.double()
+    return _of(mu1, cov1, mu2, cov2, torch.linalg.eigvalsh(product).clamp(min=0).sqrt().sum())
+
+
+@frechet_exercise.mistake("You took one square root of the sum. Take the root of each eigenvalue, then the sum.")
+def root_of_the_sum(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    return _of(mu1, cov1, mu2, cov2, (cov1.double() @ cov2.double()).trace().sqrt())
 
 
 @frechet_exercise.mistake("You return a tensor. Return a Python float: .item().")
@@ -1386,6 +1614,7 @@ def distance_as_a_tensor(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -
 
 @frechet_exercise.style
 def by_eigenvalues_of_the_product(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
+    mu1, cov1, mu2, cov2 = (value.double() for value in (mu1, cov1, mu2, cov2))
     eigenvalues = torch.linalg.eigvals(cov1 @ cov2)  # complex: rounding gives some a tiny imaginary part
     difference = mu1 - mu2
     return (difference @ difference + torch.trace(cov1 + cov2) - 2 * eigenvalues.sqrt().real.sum()).item()
@@ -1453,7 +1682,7 @@ QUESTIONS = [
             "a": "Both optimizers get the very same gradient, from the same backward pass. What do they do with its size?",
             "b": (
                 "Yes. Adam's step is the gradient divided by the root of its recent mean square: its length cancels. What "
-                "is left of saturation is noise and rounding, which cancel not."
+                "is left of saturation is noise and rounding, which do not cancel."
             ),
             "c": "D uses Adam in all four rows of the table. Only G's optimizer was changed.",
         },
@@ -1483,9 +1712,9 @@ QUESTIONS = [
         right="a",
         feedback={
             "a": (
-                "Yes. The middle of two independent draws is shorter by √2, and in 64 dimensions no draw is ever that "
-                "short. G was never asked what to draw there. On two dimensions, short draws are common: there it hardly "
-                "matters."
+                "Yes. The middle of two independent draws is shorter by a factor of √2, and in 64 dimensions no draw is "
+                "ever that short. G was never asked what to draw there. In two dimensions, short draws are common: there it "
+                "hardly matters."
             ),
             "b": "Both walks end exactly at z0 and z1. Look at what lies between them: how long are those vectors?",
             "c": (

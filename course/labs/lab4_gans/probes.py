@@ -35,6 +35,9 @@ LOSSES: dict[str, Callable[..., Any]] = {
 }
 
 
+DTYPES = (torch.float64, torch.float32)
+
+
 class _Network(nn.Module):
     """Linear, batch norm if asked for, tanh, linear, with given weights; it writes down what passes through it, and how."""
 
@@ -73,10 +76,20 @@ def _moved(network: _Network, before: dict[str, Tensor]) -> Tensor:
     return torch.stack([(after[name] - value).abs().max() for name, value in before.items()]).max()
 
 
-def _left_on(network: nn.Module) -> Tensor:
-    """Add up the sizes of the gradients that lie on a network; none at all counts 0."""
-    found = [parameter.grad.abs().sum() for parameter in network.parameters() if parameter.grad is not None]
-    return torch.stack([torch.zeros((), device=next(network.parameters()).device), *found]).sum()
+OLD = 0.7  # the gradient that lies on a bystander's parameters beforehand
+
+
+def _with_old_gradients(network: _Network) -> _Network:
+    """Lay a gradient on each parameter."""
+    for parameter in network.parameters():
+        parameter.grad = torch.full_like(parameter, OLD)
+    return network
+
+
+def _regraded(network: _Network) -> Tensor:
+    """Say how far the gradients that lie on a network are from the old ones; where none lies any more, it counts 0."""
+    found = [0 * p if p.grad is None else p.grad for p in network.parameters()]
+    return torch.stack([(gradient.detach() - OLD).abs().max() for gradient in found]).max()
 
 
 @probe()
@@ -114,11 +127,12 @@ def generator_cost_gradients(candidate: Any, fake_logits: Tensor) -> dict[str, A
 
 @probe(**LOSSES)
 def discriminator_update(
-    candidate: Any, x_real: Tensor, z: Tensor, learning_rate: float, stale: float, **networks: Any
+    candidate: Any, x_real: Tensor, z: Tensor, learning_rate: float, stale: float, training: bool, **networks: Any
 ) -> dict[str, Any]:
-    """Take two steps with SGD on a D on which old gradients lie; report its weights, and what it was shown."""
+    """Take two steps with momentum on a D on which old gradients lie; report its weights, and what it was shown."""
     G, D = _networks(**networks)
-    optimizer = torch.optim.SGD(D.parameters(), lr=learning_rate)
+    D.train(training)
+    optimizer = torch.optim.SGD(D.parameters(), lr=learning_rate, momentum=0.9)
     for parameter in D.parameters():
         parameter.grad = torch.full_like(parameter, stale)
     seen: dict[str, Any] = {}
@@ -128,6 +142,7 @@ def discriminator_update(
         passes = [*D.passes, x_real.new_zeros(0), x_real.new_zeros(0)]
         if turn == "first":
             seen |= {"what_D_sees_in_its_first_pass": passes[0], "what_D_sees_in_its_second_pass": passes[1]}
+            seen["the_number_of_passes_through_D"] = len(D.passes)
         seen |= {f"D's_{name}_after_the_{turn}_step": value for name, value in D.weights().items()}
     return seen
 
@@ -136,24 +151,28 @@ def discriminator_update(
 def bystanding_generator(
     candidate: Any, x_real: Tensor, z: Tensor, learning_rate: float, training: bool, **networks: Any
 ) -> dict[str, Any]:
-    """Take a step of D, and look at the G that it leaves behind."""
+    """Take a step of D, and look at the G that it leaves behind; gradients lay on it."""
     G, D = _networks(**networks)
-    G.train(training)
+    _with_old_gradients(G).train(training)
     before = G.weights()
     candidate(G, D, x_real, z, torch.optim.SGD(D.parameters(), lr=learning_rate))
     return {
         "the_largest_change_of_G's_weights": _moved(G, before),
-        "the_size_of_the_gradients_left_on_G": _left_on(G),
+        "the_largest_change_of_the_gradients_on_G": _regraded(G),
+        "the_number_of_passes_through_G": len(G.passes),
         "G's_training_mode_afterwards": G.training,
         "G's_parameters_that_require_gradients_afterwards": sum(p.requires_grad for p in G.parameters()),
     }
 
 
 @probe(**LOSSES)
-def generator_update(candidate: Any, z: Tensor, learning_rate: float, stale: float, **networks: Any) -> dict[str, Any]:
-    """Take two steps with SGD on a G on which old gradients lie; report its weights."""
+def generator_update(
+    candidate: Any, z: Tensor, learning_rate: float, stale: float, training: bool, **networks: Any
+) -> dict[str, Any]:
+    """Take two steps with momentum on a G on which old gradients lie; report its weights."""
     G, D = _networks(**networks)
-    optimizer = torch.optim.SGD(G.parameters(), lr=learning_rate)
+    G.train(training)
+    optimizer = torch.optim.SGD(G.parameters(), lr=learning_rate, momentum=0.9)
     for parameter in G.parameters():
         parameter.grad = torch.full_like(parameter, stale)
     seen: dict[str, Any] = {}
@@ -174,6 +193,8 @@ def bystanding_discriminator(
     candidate(G, D, z, torch.optim.SGD(G.parameters(), lr=learning_rate))
     return {
         "the_largest_change_of_D's_weights": _moved(D, before),
+        "the_number_of_passes_through_G": len(G.passes),
+        "the_number_of_passes_through_D": len(D.passes),
         "D's_training_mode_afterwards": D.training,
         "D's_parameters_that_require_gradients_afterwards": sum(p.requires_grad for p in D.parameters()),
     }
@@ -200,6 +221,19 @@ def steepness_gradients(candidate: Any, x_real: Tensor, **networks: Any) -> dict
 
 
 @probe()
+def steepness_bystanders(candidate: Any, x_real: Tensor, training: bool, **networks: Any) -> dict[str, Any]:
+    """Call it on a small D on which gradients lie, and look at what it leaves behind."""
+    _, D = _networks(**networks)
+    candidate(_with_old_gradients(D).train(training), x_real)
+    return {
+        "the_largest_change_of_the_gradients_on_D": _regraded(D),
+        "D's_training_mode_afterwards": D.training,
+        "D's_parameters_that_require_gradients_afterwards": sum(p.requires_grad for p in D.parameters()),
+        "whether_x_real_requires_gradients_afterwards": x_real.requires_grad,
+    }
+
+
+@probe()
 def walk(candidate: Any, z0: Tensor, z1: Tensor, steps: int) -> dict[str, Any]:
     """Walk straight, with the choice left out and made."""
     return {"z": candidate(z0, z1, steps), "z_with_spherical=False": candidate(z0, z1, steps, spherical=False)}
@@ -221,3 +255,13 @@ def labelled(candidate: Any, values: Tensor, labels: Tensor, n_classes: int) -> 
 def distance(candidate: Any, mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> dict[str, Any]:
     """Call it."""
     return {"distance": candidate(mu1, cov1, mu2, cov2)}
+
+
+@probe()
+def distance_in_both_precisions(
+    candidate: Any, mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor, apart: float
+) -> dict[str, Any]:
+    """Call it with whole numbers, which both precisions hold exactly, as doubles and as single floats."""
+    of_doubles, of_floats = (candidate(*(value.to(kind) for value in (mu1, cov1, mu2, cov2))) for kind in DTYPES)
+    alike = abs(of_floats - of_doubles) <= apart * abs(of_doubles)
+    return {"distance": of_doubles, "whether_single_precision_inputs_give_the_same": bool(alike)}
