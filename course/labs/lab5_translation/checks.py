@@ -1249,7 +1249,7 @@ QUESTIONS = [
             "a": "D sees every patch, those of the sky as well. If it never looked, G would paint no sun, as L1 alone does.",
             "b": (
                 "Yes. G is a function of the label map. To D any place of a sun is as good as any other, since it never "
-                "compares the pictures of two maps; so the first place that works is good enough for all."
+                "compares the pictures of two maps; so a place or two that work are good enough for all."
             ),
             "c": "L1 wants no sun at all: at any one pixel the median of the truth is sky. The sun is the judge's wish.",
         },
