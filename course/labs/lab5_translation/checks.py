@@ -680,9 +680,9 @@ class _Wires(NamedTuple):
     def fakes(self) -> tuple[Tensor, Tensor]:
         return self.G_ba(self.b), self.G_ab(self.a)  # fake_a, fake_b
 
-    def prices(self) -> dict[str, list[Tensor]]:
-        """Return the terms of each price, one for each direction."""
-        fake_a, fake_b = self.fakes
+    def prices(self, detached: bool = False) -> dict[str, list[Tensor]]:
+        """Return the terms of each price, one for each direction; detached: the translations."""
+        fake_a, fake_b = (fake.detach() if detached else fake for fake in self.fakes)
         return {
             "adversarial": [lsgan_loss(self.D_b(fake_b), True), lsgan_loss(self.D_a(fake_a), True)],
             "cycle": [cycle_consistency_loss(self.a, self.G_ba(fake_b)), cycle_consistency_loss(self.b, self.G_ab(fake_a))],
@@ -699,17 +699,8 @@ class _Wires(NamedTuple):
 def _wired(wire: Callable[[_Wires], Losses], detached: bool = True) -> Callable[..., Losses]:
     """Make a candidate of a way to wire the losses."""
 
-    def candidate(
-        G_ab: Any,
-        G_ba: Any,
-        D_a: Any,
-        D_b: Any,
-        a: Tensor,
-        b: Tensor,
-        cycle_weight: float = 10.0,
-        identity_weight: float = 5.0,
-    ) -> Losses:
-        loss, parts = wire(_Wires(G_ab, G_ba, D_a, D_b, a, b, cycle_weight, identity_weight))
+    def candidate(*given: Any, **weights: Any) -> Losses:
+        loss, parts = wire(_Wires(*given, **weights))
         return loss, {name: part.detach() if detached else part for name, part in parts.items()}
 
     candidate.__name__ = wire.__name__
@@ -791,11 +782,7 @@ def hopes_for_fake(w: _Wires) -> Losses:
     "The translations are detached, so no price reaches the generator that made them. Detach in the discriminator's loss."
 )
 def detaches_the_translations(w: _Wires) -> Losses:
-    G_ab, G_ba = w.G_ab, w.G_ba
-    cut = w._replace(
-        G_ab=lambda x: G_ab(x).detach() if x is w.a else G_ab(x), G_ba=lambda x: G_ba(x).detach() if x is w.b else G_ba(x)
-    )
-    return w.loss(adversarial=cut.prices()["adversarial"], cycle=cut.prices()["cycle"])
+    return w.loss(**w.prices(detached=True))
 
 
 @_miswired(
@@ -803,16 +790,14 @@ def detaches_the_translations(w: _Wires) -> Losses:
     "are the ones who learn; detach in the discriminator's loss."
 )
 def hides_the_verdict(w: _Wires) -> Losses:
-    fake_a, fake_b = w.fakes
-    return w.loss(adversarial=[lsgan_loss(w.D_b(fake_b.detach()), True), lsgan_loss(w.D_a(fake_a.detach()), True)])
+    return w.loss(adversarial=w.prices(detached=True)["adversarial"])
 
 
 @_miswired(
     "On the round trip only the way back learns: you detached the translation in the middle. The way there must learn, too."
 )
 def breaks_the_round_trip(w: _Wires) -> Losses:
-    fake_a, fake_b = (fake.detach() for fake in w.fakes)
-    return w.loss(cycle=[cycle_consistency_loss(w.a, w.G_ba(fake_b)), cycle_consistency_loss(w.b, w.G_ab(fake_a))])
+    return w.loss(cycle=w.prices(detached=True)["cycle"])
 
 
 PRICES = ("adversarial", "cycle", "identity")
