@@ -886,7 +886,7 @@ plots.show(
     alt="Two houses of each colour by day, their translations to the night, and the true ones, the nights brightened.",
 )
 print(f"houses painted in the night of their own colour: {(taken_for == true_colours).float().mean():.0%} in this run;", end=" ")
-print("in five runs", ", ".join(f"{row['own colour']:.0%}" for row in runs("CycleGAN")))
+print("in five runs", ", ".join(f"{1 - row['wrong_houses']['count'] / 1000:.0%}" for row in runs("CycleGAN")))
 
 # %% [markdown]
 r"""
@@ -1050,7 +1050,7 @@ price prefers to leave alone what fits in. These are assumptions. With related w
 
 ## 6. What leaks through the cycle
 
-The round trip is good, some 27 dB. And it brings back what should be lost: of the houses that were painted in a *wrong* night colour, nearly all come back in their own. How does $G_{ba}$ know? Something in the picture in the middle must tell it.
+The round trip is good, some 27 dB. And it brings back what should be lost: of the houses that were painted in a *wrong* night colour, nearly all come back in their own. Does the picture in the middle tell $G_{ba}$ what they were?
 
 Be careful: perhaps $G_{ba}$ makes the same mistake the other way round, and finds the right colour with nothing to go by. So here is a control: **true** nights of the same streets, where each wall has the night colour that it was taken for. Into
 these $G_{ab}$ has written nothing. And if it has written something too weak to be seen, a little noise should cover it.
@@ -1099,7 +1099,7 @@ for name, key in (("its own nights", "way_back"), ("true nights", "way_back_from
 
 # %% [markdown]
 r"""
-From its own nights nearly every such house comes back in its own colour. From true nights of the colour that it seems to have: hardly any, in three runs. (In the other two half of them do, there $G_{ba}$ has confused the same colours as $G_{ab}$.
+From its own nights nearly every such house comes back in its own colour. From true nights of the colour that it seems to have: hardly any, in three runs. (In the other two about half of them do: there $G_{ba}$ has confused the same colours as $G_{ab}$.
 Without the control you would have called all of it a trace.) So in all five runs **the picture in the middle says more than its colours do**, and $G_{ba}$ can read it.
 
 How is it written? In four runs partly in plain sight: the brick house that passes for ochre is not *quite* ochre, and from a true night of exactly that shade more come back than from one of the colour, half to three quarters. The rest is in something that the
