@@ -327,38 +327,50 @@ def takes_the_logarithm_of_a_probability(
     return l1_weight * F.l1_loss(fake, target) - fake_logits.sigmoid().log().mean()
 
 
-def _cut_logarithms() -> dict[str, Callable[[Tensor], Tensor]]:
-    """List the ways in which people keep the logarithm of a probability finite."""
-    ways: dict[str, Callable[[Tensor], Tensor]] = {
-        "by_torch": lambda p: -F.binary_cross_entropy(p, _like(p, 1), reduction="none")
-    }
-    for least in (1e-12, 1e-8, 1e-7, 1e-6):
-        ways[f"by_adding_{least:g}"] = lambda p, least=least: (p + least).log()  # type: ignore[misc]
-    return ways
+def _d_by(name: str, log: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Make a pix2pix_discriminator_loss of a logarithm of probabilities."""
 
-
-def _add_cut_logarithm(how: str, log: Callable[[Tensor], Tensor]) -> None:
-    """Add to both of pix2pix's losses the mistake of a logarithm that is kept finite."""
-
-    def for_d(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+    def candidate(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         real_p = D(conditional_pair(condition, real)).sigmoid()
         fake_p = D(conditional_pair(condition, fake.detach())).sigmoid()
         return -(log(real_p).mean() + log(1 - fake_p).mean()) / 2
 
-    def for_g(fake_logits: Tensor, fake: Tensor, target: Tensor, l1_weight: float = 100.0) -> Tensor:
+    candidate.__name__ = name
+    return candidate
+
+
+def _g_by(name: str, log: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Make a pix2pix_generator_loss of a logarithm of probabilities."""
+
+    def candidate(fake_logits: Tensor, fake: Tensor, target: Tensor, l1_weight: float = 100.0) -> Tensor:
         return l1_weight * F.l1_loss(fake, target) - log(fake_logits.sigmoid()).mean()
 
-    for exercise, candidate in ((pix2pix_d_exercise, for_d), (pix2pix_g_exercise, for_g)):
-        candidate.__name__ = f"cuts_the_logarithm_{how}"
+    candidate.__name__ = name
+    return candidate
+
+
+def _bounded(p: Tensor) -> Tensor:
+    return -F.binary_cross_entropy(p, _like(p, 1), reduction="none")
+
+
+d_by_bounded = _d_by("d_by_bounded", _bounded)
+d_plus_1e_12 = _d_by("d_plus_1e_12", lambda p: (p + 1e-12).log())
+d_plus_1e_8 = _d_by("d_plus_1e_8", lambda p: (p + 1e-8).log())
+d_plus_1e_6 = _d_by("d_plus_1e_6", lambda p: (p + 1e-6).log())
+g_by_bounded = _g_by("g_by_bounded", _bounded)
+g_plus_1e_12 = _g_by("g_plus_1e_12", lambda p: (p + 1e-12).log())
+g_plus_1e_8 = _g_by("g_plus_1e_8", lambda p: (p + 1e-8).log())
+g_plus_1e_6 = _g_by("g_plus_1e_6", lambda p: (p + 1e-6).log())
+for exercise, candidates in (
+    (pix2pix_d_exercise, (d_by_bounded, d_plus_1e_12, d_plus_1e_8, d_plus_1e_6)),
+    (pix2pix_g_exercise, (g_by_bounded, g_plus_1e_12, g_plus_1e_8, g_plus_1e_6)),
+):
+    for cut in candidates:
         exercise.mistake(
             "A bound on the logarithm, or a small number in it (binary_cross_entropy has one inside), makes it finite and "
             "wrong: where the sigmoid is 0 or 1, no gradient is left. Use the form that takes logits: "
             "F.binary_cross_entropy_with_logits, or softplus."
-        )(candidate)
-
-
-for how, log in _cut_logarithms().items():
-    _add_cut_logarithm(how, log)
+        )(cut)
 
 
 @pix2pix_g_exercise.mistake(
@@ -689,144 +701,183 @@ class _Wires(NamedTuple):
             "identity": [identity_loss(self.b, self.G_ab(self.b)), identity_loss(self.a, self.G_ba(self.a))],
         }
 
-    def loss(self, **changed: list[Tensor]) -> Losses:
-        """Return the loss, and its parts attached, with some prices changed."""
+    def loss(self, detached: bool = True, /, **changed: list[Tensor]) -> Losses:
+        """Return the loss and its parts, with some prices changed."""
         parts = {name: torch.stack(terms).sum() for name, terms in {**self.prices(), **changed}.items()}
         weighted = self.cycle_weight * parts["cycle"] + self.identity_weight * parts["identity"]
-        return parts["adversarial"] + weighted, parts
-
-
-def _wired(wire: Callable[[_Wires], Losses], detached: bool = True) -> Callable[..., Losses]:
-    """Make a candidate of a way to wire the losses."""
-
-    def candidate(*given: Any, **weights: Any) -> Losses:
-        loss, parts = wire(_Wires(*given, **weights))
+        loss = parts["adversarial"] + weighted
         return loss, {name: part.detach() if detached else part for name, part in parts.items()}
 
-    candidate.__name__ = wire.__name__
-    return candidate
 
-
-def _miswired(says: str, detached: bool = True) -> Callable[[Callable[[_Wires], Losses]], Any]:
-    return lambda wire: cyclegan_g_exercise.mistake(says)(_wired(wire, detached))
-
-
-@_miswired(
+@cyclegan_g_exercise.mistake(
     "The discriminators are crossed: fake_b = G_ab(a) wants to pass for a b, so D_b judges it, and D_a judges fake_a."
 )
-def crosses_the_discriminators(w: _Wires) -> Losses:
+def crosses_the_discriminators(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w._replace(D_a=w.D_b, D_b=w.D_a).loss()
 
 
-@_miswired("The generators are crossed: G_ab takes images of domain a and makes b of them. You gave it b.")
-def crosses_the_generators(w: _Wires) -> Losses:
+@cyclegan_g_exercise.mistake("The generators are crossed: G_ab takes images of domain a and makes b of them. You gave it b.")
+def crosses_the_generators(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w._replace(G_ab=w.G_ba, G_ba=w.G_ab).loss()
 
 
-@_miswired("The way back uses the same generator as the way there. After G_ab comes G_ba, and the other way round.")
-def goes_on_instead_of_back(w: _Wires) -> Losses:
+@cyclegan_g_exercise.mistake(
+    "The way back uses the same generator as the way there. After G_ab comes G_ba, and the other way round."
+)
+def goes_on_instead_of_back(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     fake_a, fake_b = w.fakes
     return w.loss(cycle=[cycle_consistency_loss(w.a, w.G_ab(fake_b)), cycle_consistency_loss(w.b, w.G_ba(fake_a))])
 
 
-@_miswired("You compared an image with its translation. Compare it with what comes back, after the other generator as well.")
-def forgets_the_way_back(w: _Wires) -> Losses:
+@cyclegan_g_exercise.mistake(
+    "You compared an image with its translation. Compare it with what comes back, after the other generator as well."
+)
+def forgets_the_way_back(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     fake_a, fake_b = w.fakes
     return w.loss(cycle=[cycle_consistency_loss(w.a, fake_b), cycle_consistency_loss(w.b, fake_a)])
 
 
-@_miswired(
+@cyclegan_g_exercise.mistake(
     "You compared with the wrong heap. G_ba(G_ab(a)) began as a, so it is compared with a, and G_ab(G_ba(b)) with b. The "
     "identity compares G_ab(b) with b, and G_ba(a) with a."
 )
-def compares_with_the_wrong_heap(w: _Wires) -> Losses:
+def compares_with_the_wrong_heap(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     fake_a, fake_b = w.fakes
     return w.loss(cycle=[cycle_consistency_loss(w.b, w.G_ba(fake_b)), cycle_consistency_loss(w.a, w.G_ab(fake_a))])
 
 
-@_miswired(
+@cyclegan_g_exercise.mistake(
     "The identity price asks the wrong generators: G_ab makes images of domain b, so b is what it should leave alone."
 )
-def asks_the_wrong_generator_for_the_identity(w: _Wires) -> Losses:
+def asks_the_wrong_generator_for_the_identity(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w.loss(identity=[identity_loss(w.a, w.G_ab(w.a)), identity_loss(w.b, w.G_ba(w.b))])
 
 
-@_miswired("The weights are swapped: cycle_weight belongs to the cycle, identity_weight to the identity.")
-def swaps_the_weights(w: _Wires) -> Losses:
+@cyclegan_g_exercise.mistake("The weights are swapped: cycle_weight belongs to the cycle, identity_weight to the identity.")
+def swaps_the_weights(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w._replace(cycle_weight=w.identity_weight, identity_weight=w.cycle_weight).loss()
 
 
-@_miswired("The weights 10 and 5 stand in your code, whatever is given. Use cycle_weight and identity_weight.")
-def fixes_the_weights(w: _Wires) -> Losses:
+@cyclegan_g_exercise.mistake(
+    "The weights 10 and 5 stand in your code, whatever is given. Use cycle_weight and identity_weight."
+)
+def fixes_the_weights(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w._replace(cycle_weight=10.0, identity_weight=5.0).loss()
 
 
-@_miswired("The parts carry their weights. Report them without, so that runs with other weights can be compared.")
-def weighs_the_parts(w: _Wires) -> Losses:
+@cyclegan_g_exercise.mistake(
+    "The parts carry their weights. Report them without, so that runs with other weights can be compared."
+)
+def weighs_the_parts(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     loss, parts = w.loss()
     return loss, {**parts, "cycle": w.cycle_weight * parts["cycle"], "identity": w.identity_weight * parts["identity"]}
 
 
-@_miswired("The parts still hang on the graph of the whole step. Detach them: they are for the log.", detached=False)
-def keeps_the_graph(w: _Wires) -> Losses:
-    return w.loss()
+@cyclegan_g_exercise.mistake("The parts still hang on the graph of the whole step. Detach them: they are for the log.")
+def keeps_the_graph(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w.loss(False)
 
 
-@_miswired("The generators ask to be taken for fake. They hope for real: lsgan_loss(…, True).")
-def hopes_for_fake(w: _Wires) -> Losses:
+@cyclegan_g_exercise.mistake("The generators ask to be taken for fake. They hope for real: lsgan_loss(…, True).")
+def hopes_for_fake(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     fake_a, fake_b = w.fakes
     return w.loss(adversarial=[lsgan_loss(w.D_b(fake_b), False), lsgan_loss(w.D_a(fake_a), False)])
 
 
-@_miswired(
+@cyclegan_g_exercise.mistake(
     "The translations are detached, so no price reaches the generator that made them. Detach in the discriminator's loss."
 )
-def detaches_the_translations(w: _Wires) -> Losses:
+def detaches_the_translations(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w.loss(**w.prices(detached=True))
 
 
-@_miswired(
+@cyclegan_g_exercise.mistake(
     "The judges' verdict does not reach the generators: you detached the translation before D saw it. Here the generators "
     "are the ones who learn; detach in the discriminator's loss."
 )
-def hides_the_verdict(w: _Wires) -> Losses:
+def hides_the_verdict(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w.loss(adversarial=w.prices(detached=True)["adversarial"])
 
 
-@_miswired(
+@cyclegan_g_exercise.mistake(
     "On the round trip only the way back learns: you detached the translation in the middle. The way there must learn, too."
 )
-def breaks_the_round_trip(w: _Wires) -> Losses:
+def breaks_the_round_trip(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w.loss(cycle=w.prices(detached=True)["cycle"])
 
 
 PRICES = ("adversarial", "cycle", "identity")
 
 
-def _without(direction: int, *prices: str) -> Callable[[_Wires], Losses]:
-    def goes_one_way(w: _Wires) -> Losses:
+def _one_way(name: str, direction: int, *prices: str) -> Callable[..., Losses]:
+    """Make a candidate that has one direction alone, 0 for a to b, in some prices."""
+
+    def candidate(*given: Any, **weights: Any) -> Losses:
+        w = _Wires(*given, **weights)
         terms = w.prices()
-        return w.loss(**{name: [terms[name][1 - direction]] for name in prices})
+        return w.loss(**{price: [terms[price][direction]] for price in prices})
 
-    goes_one_way.__name__ += f"_{1 - direction}_in_{'_'.join(prices)}"
-    return goes_one_way
+    candidate.__name__ = name
+    return candidate
 
 
-def _averaged(*prices: str) -> Callable[[_Wires], Losses]:
-    def averages_the_directions(w: _Wires) -> Losses:
+def _averaged(name: str, *prices: str) -> Callable[..., Losses]:
+    """Make a candidate that averages the directions in some prices."""
+
+    def candidate(*given: Any, **weights: Any) -> Losses:
+        w = _Wires(*given, **weights)
         terms = w.prices()
-        return w.loss(**{name: [term / 2 for term in terms[name]] for name in prices})
+        return w.loss(**{price: [term / 2 for term in terms[price]] for price in prices})
 
-    averages_the_directions.__name__ += f"_of_{'_'.join(prices)}"
-    return averages_the_directions
+    candidate.__name__ = name
+    return candidate
 
 
-for prices in (PRICES, *((price,) for price in PRICES), PRICES[1:]):
-    words = "each price" if prices == PRICES else " and ".join(f"the {price} price" for price in prices)
-    for direction, missing in enumerate(("from a to b", "from b to a")):
-        says = f"A direction is missing in {words}: the one {missing}. A price is the sum of both directions."
-        _miswired(says)(_without(direction, *prices))
-    _miswired(f"You halved {words}, or averaged its two directions. A price is their sum.")(_averaged(*prices))
+only_ab = _one_way("only_ab", 0, *PRICES)
+only_ba = _one_way("only_ba", 1, *PRICES)
+only_ab_adversarial = _one_way("only_ab_adversarial", 0, "adversarial")
+only_ba_adversarial = _one_way("only_ba_adversarial", 1, "adversarial")
+only_ab_cycle = _one_way("only_ab_cycle", 0, "cycle")
+only_ba_cycle = _one_way("only_ba_cycle", 1, "cycle")
+only_ab_identity = _one_way("only_ab_identity", 0, "identity")
+only_ba_identity = _one_way("only_ba_identity", 1, "identity")
+averages = _averaged("averages", *PRICES)
+averages_adversarial = _averaged("averages_adversarial", "adversarial")
+averages_cycle = _averaged("averages_cycle", "cycle")
+averages_identity = _averaged("averages_identity", "identity")
+averages_cycle_and_identity = _averaged("averages_cycle_and_identity", "cycle", "identity")
+for words, ab_alone, ba_alone in (
+    ("each price", only_ab, only_ba),
+    ("the adversarial price", only_ab_adversarial, only_ba_adversarial),
+    ("the cycle price", only_ab_cycle, only_ba_cycle),
+    ("the identity price", only_ab_identity, only_ba_identity),
+):
+    for missing, alone in (("b to a", ab_alone), ("a to b", ba_alone)):
+        cyclegan_g_exercise.mistake(
+            f"A direction is missing in {words}: the one from {missing}. A price is the sum of both directions."
+        )(alone)
+for words, averaged in (
+    ("each price", averages),
+    ("the adversarial price", averages_adversarial),
+    ("the cycle price", averages_cycle),
+    ("the identity price", averages_identity),
+    ("the cycle price and the identity price", averages_cycle_and_identity),
+):
+    cyclegan_g_exercise.mistake(f"You halved {words}, or averaged its two directions. A price is their sum.")(averaged)
 
 
 @cyclegan_g_exercise.style
@@ -857,8 +908,8 @@ def one_direction_at_a_time(
 
 
 @cyclegan_g_exercise.style
-@_wired
-def the_other_way_round(w: _Wires) -> Losses:
+def the_other_way_round(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     fake_a, fake_b = w.fakes
     return w.loss(
         cycle=[cycle_consistency_loss(w.G_ba(fake_b), w.a), cycle_consistency_loss(w.G_ab(fake_a), w.b)],
@@ -867,8 +918,8 @@ def the_other_way_round(w: _Wires) -> Losses:
 
 
 @cyclegan_g_exercise.style
-@_wired
-def with_one_distance_for_both(w: _Wires) -> Losses:
+def with_one_distance_for_both(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
     return w.loss(identity=[cycle_consistency_loss(w.b, w.G_ab(w.b)), cycle_consistency_loss(w.a, w.G_ba(w.a))])
 
 
