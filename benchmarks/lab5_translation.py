@@ -26,6 +26,7 @@ from course.data.scenes import (
     render_scenes,
     sample_scenes,
     sample_unpaired,
+    street_layers,
 )
 from course.grading.define import define
 from course.grading.submission import read
@@ -40,6 +41,7 @@ USED = (
     "scores", "one_hot_labels", "new_unet", "train_by_distance", "train_pix2pix", "translate", "by_class_means",
     "wall_colours", "nearest_wall", "wall_distance", "baselines", "train_cyclegan",
 )  # fmt: skip
+COLOUR_COLUMNS = [FACTORS.index(f"house{i}_colour") for i in (0, 1)]  # columns of a scene
 CYCLEGAN_STEPS, PAIRED_STEPS = 1500, 4000  # as in the lab on a CPU
 # arm -> night walls, cycle weight, identity weight
 CYCLEGANS = {
@@ -65,7 +67,7 @@ def rounded(values: dict[str, float]) -> dict[str, float]:
 def painted_as(lab: dict, images: Tensor, scenes: Tensor, palette: tuple) -> list[list[float]]:
     """Count for each true wall colour (a row) the share of houses painted in each colour (a column)."""
     which = lab["nearest_wall"](lab["wall_colours"](images, scenes), palette)[1]
-    true = torch.cat([scenes[:, FACTORS.index(f"house{i}_colour")] for i in (0, 1)]).long()
+    true = scenes[:, COLOUR_COLUMNS].T.flatten().long()
     counts = torch.bincount(4 * true + which, minlength=16).reshape(4, 4)
     return [[round(share, 3) for share in row] for row in (counts / counts.sum(dim=1, keepdim=True)).tolist()]
 
@@ -80,6 +82,35 @@ def way_back(lab: dict, G_ba: nn.Module, there: Tensor, source: Tensor, seed: in
     """Map night pictures back, with no noise, a little and more: the PSNR to the day that they came from."""
     noise = torch.randn(there.shape, generator=torch.Generator().manual_seed(seed))
     return [round(lab["scores"](lab["translate"](G_ba, there + sd * noise), source)["PSNR"], 3) for sd in (0.0, 0.05, 0.1)]
+
+
+def wrong_houses(lab: dict, G_ba: nn.Module, made: Tensor, scenes: Tensor, seed: int) -> dict:
+    """Of the houses painted in a wrong night colour, count how many come back in the colour that they have by day.
+
+    The controls hold nothing that G_ab may have left there: true nights in which each wall has the colour that it was taken
+    for, and true nights in which it has exactly the shade that was painted. Each without noise, with a little and with more.
+    """
+    night, palette = NIGHT_WALLS["related"], torch.tensor(NIGHT_WALLS["related"])
+    shades = lab["wall_colours"](made, scenes)
+    which = lab["nearest_wall"](shades, night)[1]
+    true = scenes[:, COLOUR_COLUMNS].T.flatten().long()
+    as_painted = scenes.clone()
+    as_painted[:, COLOUR_COLUMNS] = which.reshape(2, -1).T.float()
+    clean = render_scenes(as_painted, "night")
+    shares: list[Tensor] = []  # of each pixel, what a wall contributes to its colour
+    for layer in street_layers(scenes, made.shape[-1]):
+        shares = [share * (1 - layer.mask) for share in shares] + ([layer.mask] if layer.kind == "wall" else [])
+    change = 2 * (shades - palette[which]).reshape(2, -1, 3, 1, 1)
+    shaded = clean + sum(share[:, None] * by for share, by in zip(shares, change, strict=True))
+    noise = torch.randn(made.shape, generator=torch.Generator().manual_seed(seed))
+
+    def come_back(nights: Tensor) -> list[float]:
+        days = [lab["translate"](G_ba, nights + sd * noise) for sd in (0.0, 0.05, 0.1)]
+        found = [lab["nearest_wall"](lab["wall_colours"](day, scenes))[1] for day in days]
+        return [round((back == true)[which != true].float().mean().item(), 3) for back in found]
+
+    pictures = {"its own nights": made, "true nights, that shade": shaded, "true nights, that colour": clean}
+    return {"count": (which != true).sum().item(), **{name: come_back(nights) for name, nights in pictures.items()}}
 
 
 def measure(lab: dict, arm: str, seed: int) -> dict:
@@ -109,6 +140,7 @@ def measure_cyclegan(lab: dict, arm: str, seed: int, tests: Tensor) -> dict:
         "training_parts": {name: round(sum(values[-200:]) / 200, 4) for name, values in history.items()},
         "way_back": way_back(lab, G_ba, made, day, seed),
         "way_back_from_true_nights": way_back(lab, G_ba, night, day, seed),
+        **({"wrong_houses": wrong_houses(lab, G_ba, made, tests, seed)} if arm == "CycleGAN" else {}),
     }
 
 

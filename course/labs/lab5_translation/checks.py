@@ -1,7 +1,7 @@
 """How lab 5 judges: for each exercise its cases and parts, the mistakes that people make, other right ways, hints."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -136,8 +136,12 @@ pix2pix_d_exercise = Exercise(
 )  # fmt: skip
 
 
+def _like(scores: Tensor, target: float) -> Tensor:
+    return torch.full_like(scores, target)
+
+
 def _bce(logits: Tensor, target: float) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+    return F.binary_cross_entropy_with_logits(logits, _like(logits, target))
 
 
 @pix2pix_d_exercise.mistake("The generator gets a gradient from this loss, and would help D to catch it. Use fake.detach().")
@@ -151,7 +155,7 @@ def swaps_the_labels(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> T
     return (_bce(D(conditional_pair(condition, real)), 0) + _bce(D(conditional_pair(condition, fake)), 1)) / 2
 
 
-@pix2pix_d_exercise.mistake("You forgot to halve the sum: pix2pix slows D down by that factor ½.")
+@pix2pix_d_exercise.mistake("You forgot to halve the sum, as pix2pix does.")
 def does_not_halve(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
     return 2 * pix2pix_discriminator_loss(D, condition, real, fake)
 
@@ -183,8 +187,20 @@ def takes_the_logarithm_of_a_sigmoid(D: Any, condition: Tensor, real: Tensor, fa
 
 
 @pix2pix_d_exercise.mistake(
-    "D never sees the fake image with its condition: you paired the condition with the real one twice."
+    "D was given an image without its condition. It judges pairs: D(conditional_pair(condition, image)), for both images."
 )
+def judges_images_alone(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+    return (_bce(D(real), 1) + _bce(D(fake.detach()), 0)) / 2
+
+
+@pix2pix_d_exercise.mistake(
+    "D learns nothing from the fake pairs: its scores were made under no_grad, or detached. Detach the fake image alone."
+)
+def cuts_the_scores_off(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+    return (_bce(D(conditional_pair(condition, real)), 1) + _bce(D(conditional_pair(condition, fake)).detach(), 0)) / 2
+
+
+@pix2pix_d_exercise.mistake("D never sees the fake image: you paired the condition with the real one twice.")
 def judges_real_twice(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
     logits = D(conditional_pair(condition, real))
     return (_bce(logits, 1) + _bce(logits, 0)) / 2
@@ -301,6 +317,69 @@ def detaches_the_fake(fake_logits: Tensor, fake: Tensor, target: Tensor, l1_weig
     return pix2pix_generator_loss(fake_logits, fake.detach(), target, l1_weight)
 
 
+@pix2pix_g_exercise.mistake(
+    "For a large negative logit the sigmoid is exactly 0, and its logarithm infinite. Use the form that takes logits: "
+    "softplus, logsigmoid or F.binary_cross_entropy_with_logits."
+)
+def takes_the_logarithm_of_a_probability(
+    fake_logits: Tensor, fake: Tensor, target: Tensor, l1_weight: float = 100.0
+) -> Tensor:
+    return l1_weight * F.l1_loss(fake, target) - fake_logits.sigmoid().log().mean()
+
+
+def _d_by(name: str, log: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Make a pix2pix_discriminator_loss of a logarithm of probabilities."""
+
+    def candidate(D: Any, condition: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        real_p = D(conditional_pair(condition, real)).sigmoid()
+        fake_p = D(conditional_pair(condition, fake.detach())).sigmoid()
+        return -(log(real_p).mean() + log(1 - fake_p).mean()) / 2
+
+    candidate.__name__ = name
+    return candidate
+
+
+def _g_by(name: str, log: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Make a pix2pix_generator_loss of a logarithm of probabilities."""
+
+    def candidate(fake_logits: Tensor, fake: Tensor, target: Tensor, l1_weight: float = 100.0) -> Tensor:
+        return l1_weight * F.l1_loss(fake, target) - log(fake_logits.sigmoid()).mean()
+
+    candidate.__name__ = name
+    return candidate
+
+
+def _bounded(p: Tensor) -> Tensor:
+    return -F.binary_cross_entropy(p, _like(p, 1), reduction="none")
+
+
+d_by_bounded = _d_by("d_by_bounded", _bounded)
+d_plus_1e_12 = _d_by("d_plus_1e_12", lambda p: (p + 1e-12).log())
+d_plus_1e_8 = _d_by("d_plus_1e_8", lambda p: (p + 1e-8).log())
+d_plus_1e_6 = _d_by("d_plus_1e_6", lambda p: (p + 1e-6).log())
+g_by_bounded = _g_by("g_by_bounded", _bounded)
+g_plus_1e_12 = _g_by("g_plus_1e_12", lambda p: (p + 1e-12).log())
+g_plus_1e_8 = _g_by("g_plus_1e_8", lambda p: (p + 1e-8).log())
+g_plus_1e_6 = _g_by("g_plus_1e_6", lambda p: (p + 1e-6).log())
+for exercise, candidates in (
+    (pix2pix_d_exercise, (d_by_bounded, d_plus_1e_12, d_plus_1e_8, d_plus_1e_6)),
+    (pix2pix_g_exercise, (g_by_bounded, g_plus_1e_12, g_plus_1e_8, g_plus_1e_6)),
+):
+    for cut in candidates:
+        exercise.mistake(
+            "A bound on the logarithm, or a small number in it (binary_cross_entropy has one inside), makes it finite and "
+            "wrong: where the sigmoid is 0 or 1, no gradient is left. Use the form that takes logits: "
+            "F.binary_cross_entropy_with_logits, or softplus."
+        )(cut)
+
+
+@pix2pix_g_exercise.mistake(
+    "You detached the logits, so the generator does not learn from the judge. Their gradient must reach it."
+)
+def detaches_the_logits(fake_logits: Tensor, fake: Tensor, target: Tensor, l1_weight: float = 100.0) -> Tensor:
+    return pix2pix_generator_loss(fake_logits.detach(), fake, target, l1_weight)
+
+
 @pix2pix_g_exercise.style
 def with_torchs_losses(fake_logits: Tensor, fake: Tensor, target: Tensor, l1_weight: float = 100.0) -> Tensor:
     adversarial = nn.BCEWithLogitsLoss()(fake_logits, torch.ones_like(fake_logits))
@@ -357,10 +436,7 @@ class AddsTheSkip(UNetBlock):
 @unet_exercise.mistake("The level below is never called. Between shrinking and enlarging goes self.below, if there is one.")
 class SkipsTheLevelBelow(UNetBlock):
     def forward(self, x: Tensor) -> Tensor:
-        small = self.shrink(x)
-        if self.below is not None:
-            small = torch.cat([small, small], dim=1)
-        return torch.cat([x, self.enlarge(small)], dim=1)
+        return torch.cat([x, self.enlarge(self.shrink(x))], dim=1)
 
 
 @unet_exercise.mistake("At the bottom there is no level below: self.below is None. Ask before you call it.")
@@ -453,6 +529,11 @@ def squashes_the_scores(scores: Tensor, is_real: bool) -> Tensor:
 )
 def squares_the_mean(scores: Tensor, is_real: bool) -> Tensor:
     return (scores.mean() - float(is_real)).square()
+
+
+@lsgan_exercise.mistake("torch does not subtract a bool. Make a number of it first: float(is_real) is 1 or 0.")
+def subtracts_a_bool(scores: Tensor, is_real: bool) -> Tensor:
+    return (scores - is_real).square().mean()
 
 
 @lsgan_exercise.style
@@ -595,130 +676,208 @@ cyclegan_g_exercise = Exercise(
 Losses = tuple[Tensor, dict[str, Tensor]]
 
 
-def _losses(adversarial: Tensor, cycle: Tensor, identity: Tensor, cycle_weight: float, identity_weight: float) -> Losses:
-    loss = adversarial + cycle_weight * cycle + identity_weight * identity
-    parts = {"adversarial": adversarial, "cycle": cycle, "identity": identity}
-    return loss, {name: part.detach() for name, part in parts.items()}
+class _Wires(NamedTuple):
+    """What cyclegan_generator_loss is given, so that a mistake is one wire in another place."""
 
+    G_ab: Any
+    G_ba: Any
+    D_a: Any
+    D_b: Any
+    a: Tensor
+    b: Tensor
+    cycle_weight: float = 10.0
+    identity_weight: float = 5.0
 
-def _adversarial(fake_a: Tensor, fake_b: Tensor, D_a: Any, D_b: Any) -> Tensor:
-    return lsgan_loss(D_b(fake_b), True) + lsgan_loss(D_a(fake_a), True)
+    @property
+    def fakes(self) -> tuple[Tensor, Tensor]:
+        return self.G_ba(self.b), self.G_ab(self.a)  # fake_a, fake_b
 
+    def prices(self, detached: bool = False) -> dict[str, list[Tensor]]:
+        """Return the terms of each price, one for each direction; detached: the translations."""
+        fake_a, fake_b = (fake.detach() if detached else fake for fake in self.fakes)
+        return {
+            "adversarial": [lsgan_loss(self.D_b(fake_b), True), lsgan_loss(self.D_a(fake_a), True)],
+            "cycle": [cycle_consistency_loss(self.a, self.G_ba(fake_b)), cycle_consistency_loss(self.b, self.G_ab(fake_a))],
+            "identity": [identity_loss(self.b, self.G_ab(self.b)), identity_loss(self.a, self.G_ba(self.a))],
+        }
 
-def _cycle(G_ab: Any, G_ba: Any, fake_a: Tensor, fake_b: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    return cycle_consistency_loss(a, G_ba(fake_b)) + cycle_consistency_loss(b, G_ab(fake_a))
-
-
-def _identity(G_ab: Any, G_ba: Any, a: Tensor, b: Tensor) -> Tensor:
-    return identity_loss(b, G_ab(b)) + identity_loss(a, G_ba(a))
+    def loss(self, detached: bool = True, /, **changed: list[Tensor]) -> Losses:
+        """Return the loss and its parts, with some prices changed."""
+        parts = {name: torch.stack(terms).sum() for name, terms in {**self.prices(), **changed}.items()}
+        weighted = self.cycle_weight * parts["cycle"] + self.identity_weight * parts["identity"]
+        loss = parts["adversarial"] + weighted
+        return loss, {name: part.detach() if detached else part for name, part in parts.items()}
 
 
 @cyclegan_g_exercise.mistake(
     "The discriminators are crossed: fake_b = G_ab(a) wants to pass for a b, so D_b judges it, and D_a judges fake_a."
 )
-def crosses_the_discriminators(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    return cyclegan_generator_loss(G_ab, G_ba, D_b, D_a, a, b, cycle_weight, identity_weight)
+def crosses_the_discriminators(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w._replace(D_a=w.D_b, D_b=w.D_a).loss()
 
 
 @cyclegan_g_exercise.mistake("The generators are crossed: G_ab takes images of domain a and makes b of them. You gave it b.")
-def crosses_the_generators(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    return cyclegan_generator_loss(G_ba, G_ab, D_a, D_b, a, b, cycle_weight, identity_weight)
+def crosses_the_generators(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w._replace(G_ab=w.G_ba, G_ba=w.G_ab).loss()
 
 
 @cyclegan_g_exercise.mistake(
     "The way back uses the same generator as the way there. After G_ab comes G_ba, and the other way round."
 )
-def goes_on_instead_of_back(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    fake_b, fake_a = G_ab(a), G_ba(b)
-    cycle = cycle_consistency_loss(a, G_ab(fake_b)) + cycle_consistency_loss(b, G_ba(fake_a))
-    return _losses(_adversarial(fake_a, fake_b, D_a, D_b), cycle, _identity(G_ab, G_ba, a, b), cycle_weight, identity_weight)
+def goes_on_instead_of_back(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    fake_a, fake_b = w.fakes
+    return w.loss(cycle=[cycle_consistency_loss(w.a, w.G_ab(fake_b)), cycle_consistency_loss(w.b, w.G_ba(fake_a))])
+
+
+@cyclegan_g_exercise.mistake(
+    "You compared an image with its translation. Compare it with what comes back, after the other generator as well."
+)
+def forgets_the_way_back(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    fake_a, fake_b = w.fakes
+    return w.loss(cycle=[cycle_consistency_loss(w.a, fake_b), cycle_consistency_loss(w.b, fake_a)])
+
+
+@cyclegan_g_exercise.mistake(
+    "You compared with the wrong heap. G_ba(G_ab(a)) began as a, so it is compared with a, and G_ab(G_ba(b)) with b. The "
+    "identity compares G_ab(b) with b, and G_ba(a) with a."
+)
+def compares_with_the_wrong_heap(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    fake_a, fake_b = w.fakes
+    return w.loss(cycle=[cycle_consistency_loss(w.b, w.G_ba(fake_b)), cycle_consistency_loss(w.a, w.G_ab(fake_a))])
 
 
 @cyclegan_g_exercise.mistake(
     "The identity price asks the wrong generators: G_ab makes images of domain b, so b is what it should leave alone."
 )
-def asks_the_wrong_generator_for_the_identity(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    fake_b, fake_a = G_ab(a), G_ba(b)
-    identity = identity_loss(a, G_ab(a)) + identity_loss(b, G_ba(b))
-    cycle = _cycle(G_ab, G_ba, fake_a, fake_b, a, b)
-    return _losses(_adversarial(fake_a, fake_b, D_a, D_b), cycle, identity, cycle_weight, identity_weight)
+def asks_the_wrong_generator_for_the_identity(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w.loss(identity=[identity_loss(w.a, w.G_ab(w.a)), identity_loss(w.b, w.G_ba(w.b))])
 
 
 @cyclegan_g_exercise.mistake("The weights are swapped: cycle_weight belongs to the cycle, identity_weight to the identity.")
-def swaps_the_weights(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    return cyclegan_generator_loss(G_ab, G_ba, D_a, D_b, a, b, identity_weight, cycle_weight)
+def swaps_the_weights(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w._replace(cycle_weight=w.identity_weight, identity_weight=w.cycle_weight).loss()
 
 
-@cyclegan_g_exercise.mistake("Only the direction from a to b is there. Each price is the sum of both directions.")
-def goes_one_way(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    fake_b = G_ab(a)
-    cycle, identity = cycle_consistency_loss(a, G_ba(fake_b)), identity_loss(b, G_ab(b))
-    return _losses(lsgan_loss(D_b(fake_b), True), cycle, identity, cycle_weight, identity_weight)
-
-
-@cyclegan_g_exercise.mistake("You averaged the two directions. Each price is their sum.")
-def averages_the_directions(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    loss, parts = cyclegan_generator_loss(G_ab, G_ba, D_a, D_b, a, b, cycle_weight, identity_weight)
-    return loss / 2, {name: part / 2 for name, part in parts.items()}
+@cyclegan_g_exercise.mistake(
+    "The weights 10 and 5 stand in your code, whatever is given. Use cycle_weight and identity_weight."
+)
+def fixes_the_weights(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w._replace(cycle_weight=10.0, identity_weight=5.0).loss()
 
 
 @cyclegan_g_exercise.mistake(
     "The parts carry their weights. Report them without, so that runs with other weights can be compared."
 )
-def weighs_the_parts(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    loss, parts = cyclegan_generator_loss(G_ab, G_ba, D_a, D_b, a, b, cycle_weight, identity_weight)
-    weights = {"adversarial": 1, "cycle": cycle_weight, "identity": identity_weight}
-    return loss, {name: weights[name] * part for name, part in parts.items()}
+def weighs_the_parts(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    loss, parts = w.loss()
+    return loss, {**parts, "cycle": w.cycle_weight * parts["cycle"], "identity": w.identity_weight * parts["identity"]}
 
 
 @cyclegan_g_exercise.mistake("The parts still hang on the graph of the whole step. Detach them: they are for the log.")
-def keeps_the_graph(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    fake_b, fake_a = G_ab(a), G_ba(b)
-    parts = {
-        "adversarial": _adversarial(fake_a, fake_b, D_a, D_b),
-        "cycle": _cycle(G_ab, G_ba, fake_a, fake_b, a, b),
-        "identity": _identity(G_ab, G_ba, a, b),
-    }
-    return parts["adversarial"] + cycle_weight * parts["cycle"] + identity_weight * parts["identity"], parts
+def keeps_the_graph(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w.loss(False)
 
 
 @cyclegan_g_exercise.mistake("The generators ask to be taken for fake. They hope for real: lsgan_loss(…, True).")
-def hopes_for_fake(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    fake_b, fake_a = G_ab(a), G_ba(b)
-    adversarial = lsgan_loss(D_b(fake_b), False) + lsgan_loss(D_a(fake_a), False)
-    cycle = _cycle(G_ab, G_ba, fake_a, fake_b, a, b)
-    return _losses(adversarial, cycle, _identity(G_ab, G_ba, a, b), cycle_weight, identity_weight)
+def hopes_for_fake(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    fake_a, fake_b = w.fakes
+    return w.loss(adversarial=[lsgan_loss(w.D_b(fake_b), False), lsgan_loss(w.D_a(fake_a), False)])
 
 
 @cyclegan_g_exercise.mistake(
     "The translations are detached, so no price reaches the generator that made them. Detach in the discriminator's loss."
 )
-def detaches_the_translations(
-    G_ab: Any, G_ba: Any, D_a: Any, D_b: Any, a: Tensor, b: Tensor, cycle_weight: float = 10.0, identity_weight: float = 5.0
-) -> Losses:
-    fake_b, fake_a = G_ab(a).detach(), G_ba(b).detach()
-    cycle = _cycle(G_ab, G_ba, fake_a, fake_b, a, b)
-    return _losses(_adversarial(fake_a, fake_b, D_a, D_b), cycle, _identity(G_ab, G_ba, a, b), cycle_weight, identity_weight)
+def detaches_the_translations(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w.loss(**w.prices(detached=True))
+
+
+@cyclegan_g_exercise.mistake(
+    "The judges' verdict does not reach the generators: you detached the translation before D saw it. Here the generators "
+    "are the ones who learn; detach in the discriminator's loss."
+)
+def hides_the_verdict(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w.loss(adversarial=w.prices(detached=True)["adversarial"])
+
+
+@cyclegan_g_exercise.mistake(
+    "On the round trip only the way back learns: you detached the translation in the middle. The way there must learn, too."
+)
+def breaks_the_round_trip(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w.loss(cycle=w.prices(detached=True)["cycle"])
+
+
+PRICES = ("adversarial", "cycle", "identity")
+
+
+def _one_way(name: str, direction: int, *prices: str) -> Callable[..., Losses]:
+    """Make a candidate that has one direction alone, 0 for a to b, in some prices."""
+
+    def candidate(*given: Any, **weights: Any) -> Losses:
+        w = _Wires(*given, **weights)
+        terms = w.prices()
+        return w.loss(**{price: [terms[price][direction]] for price in prices})
+
+    candidate.__name__ = name
+    return candidate
+
+
+def _averaged(name: str, *prices: str) -> Callable[..., Losses]:
+    """Make a candidate that averages the directions in some prices."""
+
+    def candidate(*given: Any, **weights: Any) -> Losses:
+        w = _Wires(*given, **weights)
+        terms = w.prices()
+        return w.loss(**{price: [term / 2 for term in terms[price]] for price in prices})
+
+    candidate.__name__ = name
+    return candidate
+
+
+only_ab = _one_way("only_ab", 0, *PRICES)
+only_ba = _one_way("only_ba", 1, *PRICES)
+only_ab_adversarial = _one_way("only_ab_adversarial", 0, "adversarial")
+only_ba_adversarial = _one_way("only_ba_adversarial", 1, "adversarial")
+only_ab_cycle = _one_way("only_ab_cycle", 0, "cycle")
+only_ba_cycle = _one_way("only_ba_cycle", 1, "cycle")
+only_ab_identity = _one_way("only_ab_identity", 0, "identity")
+only_ba_identity = _one_way("only_ba_identity", 1, "identity")
+averages = _averaged("averages", *PRICES)
+averages_adversarial = _averaged("averages_adversarial", "adversarial")
+averages_cycle = _averaged("averages_cycle", "cycle")
+averages_identity = _averaged("averages_identity", "identity")
+averages_cycle_and_identity = _averaged("averages_cycle_and_identity", "cycle", "identity")
+for words, ab_alone, ba_alone in (
+    ("each price", only_ab, only_ba),
+    ("the adversarial price", only_ab_adversarial, only_ba_adversarial),
+    ("the cycle price", only_ab_cycle, only_ba_cycle),
+    ("the identity price", only_ab_identity, only_ba_identity),
+):
+    for missing, alone in (("b to a", ab_alone), ("a to b", ba_alone)):
+        cyclegan_g_exercise.mistake(
+            f"A direction is missing in {words}: the one from {missing}. A price is the sum of both directions."
+        )(alone)
+for words, averaged in (
+    ("each price", averages),
+    ("the adversarial price", averages_adversarial),
+    ("the cycle price", averages_cycle),
+    ("the identity price", averages_identity),
+    ("the cycle price and the identity price", averages_cycle_and_identity),
+):
+    cyclegan_g_exercise.mistake(f"You halved {words}, or averaged its two directions. A price is their sum.")(averaged)
 
 
 @cyclegan_g_exercise.style
@@ -746,6 +905,22 @@ def one_direction_at_a_time(
         parts["identity"] = parts["identity"] + identity_loss(target, there(target))
     loss = parts["adversarial"] + cycle_weight * parts["cycle"] + identity_weight * parts["identity"]
     return loss, {name: part.detach().clone() for name, part in parts.items()}
+
+
+@cyclegan_g_exercise.style
+def the_other_way_round(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    fake_a, fake_b = w.fakes
+    return w.loss(
+        cycle=[cycle_consistency_loss(w.G_ba(fake_b), w.a), cycle_consistency_loss(w.G_ab(fake_a), w.b)],
+        identity=[identity_loss(w.G_ab(w.b), w.b), identity_loss(w.G_ba(w.a), w.a)],
+    )
+
+
+@cyclegan_g_exercise.style
+def with_one_distance_for_both(*given: Any, **weights: Any) -> Losses:
+    w = _Wires(*given, **weights)
+    return w.loss(identity=[cycle_consistency_loss(w.b, w.G_ab(w.b)), cycle_consistency_loss(w.a, w.G_ba(w.a))])
 
 
 # -------------------------------------------------------------------------------------- cyclegan_discriminator_loss
@@ -783,7 +958,7 @@ def teaches_the_generator(D: Any, real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 * (lsgan_loss(D(real), True) + lsgan_loss(D(fake), False))
 
 
-@cyclegan_d_exercise.mistake("You forgot to halve the sum: CycleGAN slows D down by that factor ½.")
+@cyclegan_d_exercise.mistake("You forgot to halve the sum, as CycleGAN does.")
 def takes_the_whole_sum(D: Any, real: Tensor, fake: Tensor) -> Tensor:
     return 2 * cyclegan_discriminator_loss(D, real, fake)
 
@@ -828,42 +1003,62 @@ def fakes_first(D: Any, real: Tensor, fake: Tensor) -> Tensor:
 # What comes back is random, and judged by shares of about IMAGES / 2 fair decisions each. Two such shares, the student's
 # and the reference's, differ by more than WITHIN with a probability below 1e-9: the standard error of their difference is at
 # most sqrt(2 · ¼ / (IMAGES / 2)) = 0.016 for shares of all images, and less for the others; tests/labs do the sum.
-IMAGES, BATCH, SIZE = 4096, 8, 4
-WITHIN = (0.0, 0.12)
+# What happens the moment a buffer is full needs many buffers: BUFFERS, whose second batch of three finds room for one.
+IMAGES, BATCH, SIZE, BUFFERS = 4096, 8, 4, 256
+WITHIN, WITHIN_AT_ONCE = (0.0, 0.12), (0.0, 0.3)
+NEVER = (0.5, 0.5)  # what a right buffer never does; how often a wrong one does it is random
+HABITS = {
+    "the_number_of_images_that_changed_in_the_buffer": NEVER,
+    "the_number_of_old_images_that_came_before_the_buffer_was_full": NEVER,
+    "the_number_of_images_that_came_out_of_the_buffer_twice": NEVER,
+    "the_number_of_images_that_were_shown_at_once_and_kept_all_the_same": NEVER,
+    "how_often_the_first_two_images_that_find_no_room_are_exchanged": WITHIN_AT_ONCE,
+    "the_share_of_old_images": WITHIN,
+    "the_share_of_neighbours_with_the_same_fate": WITHIN,
+    "how_often_each_place_of_the_buffer_is_used": WITHIN,
+}
 
 
 def _exchanges(generator: Generator) -> list[Case]:
-    return [{"size": SIZE, "batch": BATCH, "batches": IMAGES // BATCH}]
+    return [
+        {"size": SIZE, "batch": BATCH, "batches": IMAGES // BATCH, "buffers": 1},
+        {"size": 4, "batch": 3, "batches": 2, "buffers": BUFFERS},
+    ]
 
 
-def _habits(answers: dict[str, Any], size: int, batch: int, batches: int) -> dict[str, Any]:
+def _habits(answers: dict[str, Any], size: int, batch: int, batches: int, buffers: int) -> dict[str, Any]:
     """Replay what came back against the rule, and take the shares in which a right buffer is random."""
-    came = answers["the_numbers_that_came_back"].flatten().round().long().tolist()
-    kept: list[int] = []
-    fates: list[int] = []
+    changed = early = twice = unkept = 0
+    fates: list[bool] = []
     slots: list[int] = []
-    foreign = 0
-    for number, back in enumerate(came, start=1):
-        if len(kept) < size:
-            foreign += back != number
-            kept.append(number)
-        elif back == number:
-            fates.append(0)
-        elif back in kept:
-            slot = kept.index(back)
-            fates.append(1)
-            slots.append(slot)
-            kept[slot] = number
-        else:
-            foreign += 1
-    fate = torch.tensor(fates or [0], dtype=torch.float64)
-    same = (fate[1:] == fate[:-1]).double().mean() if len(fate) > 1 else torch.tensor(1.0, dtype=torch.float64)
-    shares = torch.bincount(torch.tensor(slots or [0]), minlength=size).double() / max(1, len(slots))
+    for came in answers["the_numbers_that_came_back"].round().long().tolist():
+        kept: list[int] = []
+        gone: set[int] = set()
+        for number, back in enumerate(came, start=1):
+            if len(kept) < size:
+                early += back != number
+                kept.append(number)
+                continue
+            fates.append(back != number)
+            if back in kept:
+                slots.append(kept.index(back))
+                kept[slots[-1]] = number
+                gone.add(back)
+            elif not 1 <= back <= number:
+                changed += 1
+            elif back != number:
+                twice += back in gone
+                unkept += back not in gone
+    fate = torch.tensor(fates, dtype=torch.float64)
+    if buffers > 1:
+        return {"how_often_the_first_two_images_that_find_no_room_are_exchanged": fate.reshape(buffers, 2).mean(dim=0)}
+    # With images among them that a right buffer does not hold, the places are those of another buffer: not a number.
+    places = torch.bincount(torch.tensor([] if changed or twice or unkept else slots).long(), minlength=size).double()
     return {
-        "the_number_of_images_that_should_not_have_come": float(foreign),
+        **dict(zip(HABITS, map(float, (changed, early, twice, unkept)), strict=False)),
         "the_share_of_old_images": float(fate.mean()),
-        "the_share_of_neighbours_with_the_same_fate": float(same),
-        "how_often_each_place_of_the_buffer_is_used": shares,
+        "the_share_of_neighbours_with_the_same_fate": float((fate[1:] == fate[:-1]).double().mean()),
+        "how_often_each_place_of_the_buffer_is_used": places / places.sum(),
         "images.requires_grad": answers["images.requires_grad"],
     }
 
@@ -873,7 +1068,7 @@ buffer_exercise = Exercise(
     methods=("exchange",),
     parts=[
         Part("exchange", "what comes back: new images and old ones, each with probability one half, as copies",
-             probes.buffer, _exchanges, view=_habits, tolerance=WITHIN),
+             probes.buffer, _exchanges, view=_habits, tolerance=HABITS),
     ],
     hints=[
         "Go through the images one by one. Is there still room? Then keep a copy, and return the image.",
@@ -884,85 +1079,132 @@ buffer_exercise = Exercise(
 )  # fmt: skip
 
 
+class _InPieces(ImageBuffer):
+    """The buffer in pieces, so that a mistake is one of them."""
+
+    def exchange(self, images: Tensor) -> Tensor:
+        self.begin()
+        return torch.stack([self.turn(image) for image in self.copies(images)])
+
+    def begin(self) -> None:
+        """Do what is done once a batch: nothing."""
+
+    def copies(self, images: Tensor) -> Tensor:
+        return images.detach().clone()
+
+    def turn(self, image: Tensor) -> Tensor:
+        if self.has_room():
+            self.images.append(image)
+            return image
+        return self.swap(image) if self.tails() else image
+
+    def has_room(self) -> bool:
+        return len(self.images) < self.size
+
+    def tails(self) -> bool:
+        return bool(torch.rand(()) < 0.5)
+
+    def place(self) -> int:
+        return int(torch.randint(self.size, ()))
+
+    def swap(self, image: Tensor) -> Tensor:
+        place = self.place()
+        image, self.images[place] = self.images[place], image
+        return image
+
+
 @buffer_exercise.mistake(
     "The buffer keeps views of the batch: when that changes, its images change too. Keep copies: .clone()."
 )
-class KeepsViews(ImageBuffer):
-    def exchange(self, images: Tensor) -> Tensor:
-        chosen = []
-        for image in images.detach():
-            if len(self.images) < self.size:
-                self.images.append(image)
-            elif torch.rand(()) < 0.5:
-                place = int(torch.randint(self.size, ()))
-                image, self.images[place] = self.images[place], image
-            chosen.append(image)
-        return torch.stack(chosen)
+class KeepsViews(_InPieces):
+    def copies(self, images: Tensor) -> Tensor:
+        return images.detach()
 
 
 @buffer_exercise.mistake("Nothing old ever comes back: the images that you return are always the new ones.")
-class ReturnsTheBatch(ImageBuffer):
-    def exchange(self, images: Tensor) -> Tensor:
-        self.images = [*self.images, *images.detach().clone()][-self.size :]
-        return images.detach().clone()
+class ReturnsTheBatch(_InPieces):
+    def tails(self) -> bool:
+        return False
 
 
 @buffer_exercise.mistake(
     "Once the buffer is full, every image is exchanged. Toss a coin: half of them are returned as they are."
 )
-class AlwaysExchanges(ImageBuffer):
-    def exchange(self, images: Tensor) -> Tensor:
-        chosen = []
-        for image in images.detach().clone():
-            if len(self.images) < self.size:
-                self.images.append(image.clone())
-            else:
-                place = int(torch.randint(self.size, ()))
-                image, self.images[place] = self.images[place], image
-            chosen.append(image)
-        return torch.stack(chosen)
+class AlwaysExchanges(_InPieces):
+    def tails(self) -> bool:
+        return True
 
 
 @buffer_exercise.mistake("You toss one coin for the whole batch. Toss one for each image.")
-class TossesOnce(ImageBuffer):
-    def exchange(self, images: Tensor) -> Tensor:
-        chosen, swap = [], bool(torch.rand(()) < 0.5)
-        for image in images.detach().clone():
-            if len(self.images) < self.size:
-                self.images.append(image.clone())
-            elif swap:
-                place = int(torch.randint(self.size, ()))
-                image, self.images[place] = self.images[place], image
-            chosen.append(image)
-        return torch.stack(chosen)
+class TossesOnce(_InPieces):
+    def begin(self) -> None:
+        self.tossed = super().tails()
+
+    def tails(self) -> bool:
+        return self.tossed
 
 
 @buffer_exercise.mistake(
     "An old image is returned and stays in the buffer as well: the new one never takes its place. Put it there."
 )
-class NeverReplaces(ImageBuffer):
-    def exchange(self, images: Tensor) -> Tensor:
-        chosen = []
-        for image in images.detach().clone():
-            if len(self.images) < self.size:
-                self.images.append(image.clone())
-            elif torch.rand(()) < 0.5:
-                image = self.images[int(torch.randint(self.size, ()))]
-            chosen.append(image)
-        return torch.stack(chosen)
+class NeverReplaces(_InPieces):
+    def swap(self, image: Tensor) -> Tensor:
+        return self.images[self.place()]
+
+
+@buffer_exercise.mistake(
+    "An old image leaves the buffer (pop), and the new one does not go in. It must take the old one's place."
+)
+class NeverRefills(_InPieces):
+    def swap(self, image: Tensor) -> Tensor:
+        return self.images.pop(self.place())
+
+
+@buffer_exercise.mistake(
+    "Every new image goes into the buffer, those that are shown at once as well. Only one that changes places goes in."
+)
+class AlwaysReplaces(_InPieces):
+    def turn(self, image: Tensor) -> Tensor:
+        if self.has_room():
+            return super().turn(image)
+        old = self.swap(image)
+        return old if self.tails() else image
+
+
+TOO_MANY = "The buffer takes in more than `size` images: is there room for one more, when you put one in? "
+
+
+@buffer_exercise.mistake(f"{TOO_MANY}Ask `len(self.images) < self.size`, not `<=`.")
+class TakesOneTooMany(_InPieces):
+    def has_room(self) -> bool:
+        return len(self.images) <= self.size
+
+
+@buffer_exercise.mistake(f"{TOO_MANY}Ask `len(self.images) < self.size`, not `<=`.")
+class TakesAndUsesOneTooMany(TakesOneTooMany):
+    def place(self) -> int:
+        return int(torch.randint(len(self.images), ()))
+
+
+@buffer_exercise.mistake(f"{TOO_MANY}Ask anew for each image of a batch.")
+class AsksForRoomOnce(_InPieces):
+    def begin(self) -> None:
+        self.room = super().has_room()
+
+    def has_room(self) -> bool:
+        return self.room
+
+
+@buffer_exercise.mistake(f"{TOO_MANY}Ask anew for each image of a batch.")
+class AsksForRoomOnceAndUsesAll(AsksForRoomOnce):
+    def place(self) -> int:
+        return int(torch.randint(len(self.images), ()))
 
 
 @buffer_exercise.mistake("It is always the oldest image that goes (or one fixed place). Choose a random one.")
-class TakesTheFirst(ImageBuffer):
-    def exchange(self, images: Tensor) -> Tensor:
-        chosen = []
-        for image in images.detach().clone():
-            if len(self.images) < self.size:
-                self.images.append(image.clone())
-            elif torch.rand(()) < 0.5:
-                image, self.images[0] = self.images[0], image
-            chosen.append(image)
-        return torch.stack(chosen)
+class TakesTheFirst(_InPieces):
+    def place(self) -> int:
+        return 0
 
 
 @buffer_exercise.mistake("The images still carry the generator's graph. Detach them: this is for the discriminator alone.")
@@ -972,15 +1214,12 @@ class KeepsTheGraph(ImageBuffer):
 
 
 @buffer_exercise.mistake("While the buffer fills, the image is kept and returned. You returned old ones already then.")
-class ExchangesBeforeItIsFull(ImageBuffer):
-    def exchange(self, images: Tensor) -> Tensor:
-        chosen = []
-        for image in images.detach().clone():
-            self.images.append(image.clone())
-            if torch.rand(()) < 0.5 or len(self.images) > self.size:
-                image = self.images.pop(int(torch.randint(len(self.images), ())))
-            chosen.append(image)
-        return torch.stack(chosen)
+class ExchangesBeforeItIsFull(_InPieces):
+    def turn(self, image: Tensor) -> Tensor:
+        self.images.append(image)
+        if self.tails() or len(self.images) > self.size:
+            return self.images.pop(int(torch.randint(len(self.images), ())))
+        return image
 
 
 @buffer_exercise.style
@@ -1046,7 +1285,7 @@ QUESTIONS = [
             "a": "D sees every patch, those of the sky as well. If it never looked, G would paint no sun, as L1 alone does.",
             "b": (
                 "Yes. G is a function of the label map. To D any place of a sun is as good as any other, since it never "
-                "compares the pictures of two maps; so the first place that works is good enough for all."
+                "compares the pictures of two maps; so a place or two that work are good enough for all."
             ),
             "c": "L1 wants no sun at all: at any one pixel the median of the truth is sky. The sun is the judge's wish.",
         },
@@ -1083,7 +1322,7 @@ QUESTIONS = [
                 "darker."
             ),
         },
-        hints=["Take a perfect translator, and swap brick and ochre in it everywhere. Which loss notices?"],
+        hints=["Take a perfect translator, and swap brick and blue in it everywhere. Which loss notices?"],
     ),
 ]
 

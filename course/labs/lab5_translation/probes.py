@@ -19,17 +19,23 @@ def fake_conditional_pair(condition: Tensor, image: Tensor) -> Tensor:
 
 def fake_lsgan_loss(scores: Tensor, is_real: bool) -> Tensor:
     """Stand in for lsgan_loss: a scalar."""
-    return (7 * scores - 11).mean() if is_real else (5 * scores - 13).mean()
+    return (7 * scores - 11).abs().mean() if is_real else (5 * scores - 13).abs().mean()
 
 
 def fake_cycle_consistency_loss(real: Tensor, reconstructed: Tensor) -> Tensor:
-    """Stand in for cycle_consistency_loss: a scalar."""
-    return (17 * real - 19 * reconstructed).mean()
+    """Stand in for cycle_consistency_loss, whichever image comes first: a scalar."""
+    return 17 * _unlikeness(real, reconstructed) + 1
 
 
 def fake_identity_loss(real: Tensor, mapped: Tensor) -> Tensor:
-    """Stand in for identity_loss: a scalar."""
-    return (23 * real + 29 * mapped).mean()
+    """Stand in for identity_loss, whichever image comes first: a scalar."""
+    return 23 * _unlikeness(real, mapped) + 3
+
+
+def _unlikeness(one: Tensor, other: Tensor) -> Tensor:
+    if one.shape != other.shape:
+        raise ValueError("images of one heap are compared with what was made from the other heap")
+    return (one - other).square().mean()
 
 
 class _Pointwise(nn.Module):
@@ -40,6 +46,8 @@ class _Pointwise(nn.Module):
         self.weight, self.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] != self.weight.shape[1]:
+            raise ValueError(f"the network was given {x.shape[1]} channels, and takes {self.weight.shape[1]}")
         return nn.functional.conv2d(x, self.weight[:, :, None, None], self.bias)
 
 
@@ -123,7 +131,7 @@ def both_generators(
     networks = [_Pointwise(tensors[f"{name}_weight"], tensors[f"{name}_bias"]) for name in weights]
     returned = candidate(*networks, a, b, cycle_weight=cycle_weight, identity_weight=identity_weight)
     if not isinstance(returned, tuple) or len(returned) != 2 or not isinstance(returned[1], dict):
-        raise TypeError("cyclegan_generator_loss must return two things: the loss, and a dict of its parts")
+        raise TypeError("cyclegan_generator_loss must return a tuple (loss, parts), parts a dict")
     loss, parts = returned
     found = gradients(loss, networks[0].weight, networks[1].weight)
     return {
@@ -146,18 +154,19 @@ def discriminator(candidate: Any, real: Tensor, fake: Tensor, weight: Tensor, bi
 
 
 @probe()
-def buffer(candidate: Any, size: int, batch: int, batches: int) -> dict[str, Any]:
+def buffer(candidate: Any, size: int, batch: int, batches: int, buffers: int) -> dict[str, Any]:
     """Exchange batches of images that each show their own number; afterwards spoil what went in and what came out."""
-    kept, came = candidate(size), []
-    for number in range(batches):
-        numbers = torch.arange(number * batch, (number + 1) * batch, dtype=torch.float32) + 1
-        images = (torch.ones(batch, 2, 2, 2) * numbers[:, None, None, None]).requires_grad_()
-        made = images * 1
-        given = kept.exchange(made)
-        if not isinstance(given, Tensor) or given.shape != images.shape:
-            raise TypeError(f"exchange must return a tensor of the batch's shape {tuple(images.shape)}")
-        came.append(given.detach()[:, 0, 0, 0].clone())
-        with torch.no_grad():
-            made.fill_(-1)
-            given.fill_(-2)
-    return {"the_numbers_that_came_back": torch.stack(came), "images.requires_grad": given.requires_grad}
+    came = torch.zeros(buffers, batches, batch)
+    for row in came:
+        kept = candidate(size)
+        for place, numbers in enumerate(torch.arange(1.0, batches * batch + 1).split(batch)):
+            images = (torch.ones(batch, 2, 2, 2) * numbers[:, None, None, None]).requires_grad_()
+            made = images * 1
+            given = kept.exchange(made)
+            if not isinstance(given, Tensor) or given.shape != images.shape:
+                raise TypeError(f"exchange must return a tensor of the batch's shape {tuple(images.shape)}")
+            row[place] = given.detach()[:, 0, 0, 0]
+            with torch.no_grad():
+                made.fill_(-1)
+                given.fill_(-2)
+    return {"the_numbers_that_came_back": came.flatten(1), "images.requires_grad": given.requires_grad}
