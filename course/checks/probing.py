@@ -207,7 +207,9 @@ def _failure(error: BaseException, candidate: Any) -> Failure:
 
 def _students_line(error: BaseException, candidate: Any) -> str:
     """Find the last line of the student's own code that the error came through."""
-    files = {function.__code__.co_filename for function in functions_of(candidate)}
+    # Stand-ins, and what else the course defines, is not the student's.
+    own = [function for function in functions_of(candidate) if not (function.__module__ or "").startswith("course.")]
+    files = {function.__code__.co_filename for function in own}
     found = ""
     trace = error.__traceback__
     while trace is not None:

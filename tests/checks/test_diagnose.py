@@ -215,6 +215,15 @@ def test_a_mistake_is_recognised_in_an_answer_that_does_without_what_it_could_ca
     assert (report.verdict, report.mistake) == (WRONG, "negates")
 
 
+def test_an_error_in_a_stand_in_names_the_students_line(tiny_lab: Any, notebook: Any) -> None:
+    tiny_lab.write()
+    checks = importlib.import_module("course.labs.tiny.checks")
+    notebook.run("def double(x): return 2 * x\ndef total(x):\n    twice = double(None)\n    return twice.sum()")
+    report = judged(checks.total_exercise, notebook["total"])
+    assert report.verdict == ERROR
+    assert "(line 2 of total: twice = double(None))" in report.parts[0].problem
+
+
 @pytest.mark.parametrize("exercise", lab2.ITEMS[:8], ids=lambda exercise: exercise.name)
 def test_nothing_but_the_name_is_enough_to_be_wrong(exercise: Exercise, notebook: Any) -> None:
     notebook.run("def f(*args, **kwargs):\n    pass\nclass C:\n    def __init__(self, *args): pass")
