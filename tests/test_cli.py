@@ -386,7 +386,7 @@ def test_a_demo_that_is_ended_leaves_nothing_behind(name: str, tmp_path: Path) -
         started += started[0].children(recursive=True)
         assert len(started) >= 3  # the command, Voilà, and the kernel
         demo.send_signal(getattr(signal, name))
-        gone, alive = psutil.wait_procs(started, timeout=20)
+        _, alive = psutil.wait_procs(started, timeout=20)
         assert [" ".join(process.cmdline()) for process in alive] == []
         assert list(folder.iterdir()) == []
         assert "Warning" not in log.read_text()

@@ -137,7 +137,7 @@ LINE_GAN = Demo(
     title="A GAN on a line",
     idea="D learns the ratio of two densities from samples; G climbs D's curve until D says ½ wherever points are (lab 4).",
     tries="Play 500 rounds, and watch the fakes walk up the green curve until they cover the reals. "
-    "Then begin again with both learning rates five times as high for 2,000 rounds, and once with D's at 0: what goes wrong?",
+    "Then begin again with both learning rates five times as high, for 2,000 rounds, or with D's at 0: what goes wrong?",
     controls=(
         Play("step"),
         Slider("rate_d", "D's learning rate", 0.0, 0.05, 0.002, 0.01),

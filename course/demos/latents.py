@@ -170,7 +170,7 @@ PLANE = Demo(
     title="Latent plane",
     idea="An autoencoder's plane has holes; what a VAE pays for is continuity and completeness (labs 1 and 2).",
     tries="Walk from the hearts to the squares, and watch both images on the way. "
-    "Then look between the autoencoder's strands for places where it draws rubbish: how much rarer are they in the VAE's plane?",
+    "Then look for rubbish between the autoencoder's strands: how much rarer is it in the VAE's plane?",
     controls=[Point("point", ("first number", "second number"), -3.0, 3.0)],
     prepare=prepare_planes,
     render=render_plane,
@@ -314,7 +314,8 @@ def render_beta(prepared: Betas, beta: str) -> Picture:
         board.write(820, top + 40, f"{told[place]:.2f}   {follows[place]}", 15)
     silent = sum(nats < SILENT for nats in told)
     return board.picture(
-        f"β = {beta}: squared error {error:.2f}, mutual information gap (MIG) {gap:.2f}; KL {sum(told):.1f} nats, {silent} of 6 latents tell nothing."
+        f"β = {beta}: squared error {error:.2f}, mutual information gap (MIG) {gap:.2f}; "
+        f"KL {sum(told):.1f} nats, {silent} of 6 latents tell nothing."
     )
 
 

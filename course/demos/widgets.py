@@ -34,7 +34,7 @@ class Screen(anywidget.AnyWidget):
     number = traitlets.Int().tag(sync=True)  # of the frame
     shown = traitlets.Int().tag(sync=True)  # the number of the frame that the page shows
     hand = traitlets.Unicode().tag(sync=True)
-    boxes = traitlets.List().tag(sync=True)  # where a pointer counts: left, top, right, bottom as shares of the picture
+    boxes: Any = traitlets.List().tag(sync=True)  # where a pointer counts: left, top, right, bottom as shares of the picture
     pointer = traitlets.List([0.5, 0.5]).tag(sync=True)  # shares of a box, from its left and its top
     cells = traitlets.List([[0]]).tag(sync=True)
     brush = traitlets.Int().tag(sync=True)

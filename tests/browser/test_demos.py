@@ -78,7 +78,9 @@ def test_the_picture_follows_the_pointer_in_each_plane(demos: Opened) -> None:
         assert [float(readout) for readout in readouts] == pytest.approx([1.5, 1.5], abs=0.05)
 
 
-@pytest.mark.parametrize(("name", "x", "y"), [("vae", 400, 20), ("vae", 800, 200), ("pix2pix", 196, 22), ("pix2pix", 586, 200)])
+@pytest.mark.parametrize(
+    ("name", "x", "y"), [("vae", 400, 20), ("vae", 800, 200), ("pix2pix", 196, 22), ("pix2pix", 586, 200)]
+)
 def test_the_pointer_counts_in_a_box_only(demos: Opened, name: str, x: int, y: int) -> None:
     number = NUMBERS[name]
     demos.reset(number)

@@ -26,7 +26,9 @@ def render(prepared: dict[str, int], level: int, word: str, on: bool, at: tuple,
     if level == 13:
         raise ValueError("13 is no level")
     numbers = [level, len(word), on, round(100 * at[0]) % 256, round(100 * at[1]) % 256, cells.sum(), state]
-    return Picture(np.array(numbers, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2), f"level {level}, -5", [(0, 0, 7, 1)])
+    return Picture(
+        np.array(numbers, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2), f"level {level}, -5", [(0, 0, 7, 1)]
+    )
 
 
 def act(prepared: dict[str, int], state: int, name: str, values: dict[str, Any]) -> int:
