@@ -179,7 +179,7 @@ def render_walk(prepared: Walk, first: int, last: int, position: float, spherica
 WALK = Demo(
     name="interpolation",
     title="GAN interpolation",
-    idea="A GAN transforms distributions: noise that is drawn becomes a face, and a walk in noise a walk in faces (lab 4).",
+    idea="A GAN transforms distributions: noise becomes a face, and a walk in noise a walk in faces (lab 4).",
     tries="Drag the position slowly: does anything jump, or does every step look like a face? "
     "Then switch the arc on and off half of the way: only the length of the noise vector changes, and what in the face?",
     controls=[

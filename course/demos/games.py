@@ -135,7 +135,7 @@ def render_line(figure: LineFigure, rate_d: float, rate_g: float, state: Game) -
 LINE_GAN = Demo(
     name="line",
     title="A GAN on a line",
-    idea="D learns the ratio of two densities from samples; G climbs D's curve until D says ½ wherever points are (lab 4).",
+    idea="D learns the ratio of two densities; G climbs D's curve until D says ½ wherever points are (lab 4).",
     tries="Play 500 rounds, and watch the fakes walk up the green curve until they cover the reals. "
     "Then begin again with both learning rates five times as high, for 2,000 rounds, or with D's at 0: what goes wrong?",
     controls=(
