@@ -2,12 +2,14 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -66,7 +68,7 @@ def lab_command(context: typer.Context) -> None:
 
 @app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def demo_command(context: typer.Context) -> None:
-    """Open the lecture demos as an app, or one: course demo [NAME]; options go to Voilà (--no-browser --port 8899)."""
+    """Open the lecture demos as an app, or some: course demo [NAME ...]; options go to Voilà (--no-browser --port 8899)."""
     try:
         import_module("voila")
         from course.authoring.build import build_demos, to_bytes
@@ -74,20 +76,21 @@ def demo_command(context: typer.Context) -> None:
         _fail(f"The demos as an app need {error.name}. Install it with: pip install -e '.[lab]'")
     from course.demos import DEMOS
 
-    first = context.args[:1]
-    names = [name for name in first if not name.startswith("-")] or list(DEMOS)
-    if unknown := [name for name in names if name not in DEMOS]:
-        _fail(f"There is no demo {unknown[0]!r}. There are: {', '.join(DEMOS)}.")
-    options = context.args[1:] if names == first else context.args
+    names = [word for word in context.args if word in DEMOS] or list(DEMOS)
+    options = [word for word in context.args if word not in DEMOS]
+    for before, word in pairwise(["", *options]):
+        if not word.startswith("-") and (not before.startswith("-") or before == "--no-browser"):  # of no option the value
+            _fail(f"There is no demo {word!r}. There are: {', '.join(DEMOS)}.")
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "demos.ipynb")
         page.write_bytes(to_bytes(build_demos({name: DEMOS[name].title for name in names})))
         # Extensions of JupyterLab that look for what Voilà's page lacks, and complain.
-        unfit = "['jupyterlab-jupytext', '@voila-dashboards/jupyterlab-preview']"
-        command = [sys.executable, "-m", "voila", str(page), f"--VoilaConfiguration.extension_denylist={unfit}"]
+        unfit = ("jupyterlab-jupytext", "@voila-dashboards/jupyterlab-preview")
+        without = [f"--VoilaConfiguration.extension_denylist={name}" for name in unfit]
+        command = [sys.executable, "-m", "voila", str(page), *without]
         paths = [str(Path(__file__).parent / "demos"), os.environ.get("JUPYTER_PATH", "")]  # the first has our template
         environment = {**os.environ, "JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
-        sys.exit(subprocess.run([*command, "--template=course", *options], env=environment).returncode)
+        sys.exit(_wait_for([*command, "--template=course", *options], environment))
 
 
 @app.command("check")
@@ -406,6 +409,19 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.completed / task.elapsed:.1f} a second" if task.elapsed and task.completed else "")
+
+
+def _wait_for(command: list[str], environment: dict[str, str]) -> int:
+    """Run a server until it ends; whoever ends us ends it, and it has the time to end what it started."""
+    server = subprocess.Popen(command, env=environment)
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):  # Windows knows no SIGHUP
+            signal.signal(number, lambda *_: server.terminate())
+    try:
+        return server.wait()
+    except KeyboardInterrupt:  # the terminal has sent it to the server, too
+        server.wait()
+        raise
 
 
 def _folder(name: str) -> Path:

@@ -1,12 +1,18 @@
 """The command line: what each command does with good and with bad input, in one plain line and never in a traceback."""
 
+import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
+import psutil
 import pytest
 import torch
 from click.testing import Result
@@ -314,18 +320,25 @@ PORT = ["--no-browser", "--port", "8899"]
 
 @pytest.mark.parametrize(
     ("arguments", "named", "options"),
-    [([], [*DEMOS], []), (["vae"], ["vae"], []), (["kl", *PORT], ["kl"], PORT), (PORT, [*DEMOS], PORT)],
+    [
+        ([], [*DEMOS], []),
+        (["vae"], ["vae"], []),
+        (["kl", *PORT], ["kl"], PORT),
+        (PORT, [*DEMOS], PORT),
+        (["vae", *PORT, "kl"], ["vae", "kl"], PORT),
+        (["--no-browser", "vae"], ["vae"], ["--no-browser"]),
+    ],
 )
 def test_demo_opens_voila(
     arguments: list[str], named: list[str], options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def pretend(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess:
+    def pretend(command: list[str], env: dict[str, str]) -> int:
         seen.update(command=command, env=env, page=json.loads(Path(command[3]).read_text()))
-        return subprocess.CompletedProcess(command, 7)
+        return 7
 
-    monkeypatch.setattr(subprocess, "run", pretend)
+    monkeypatch.setattr(course.cli, "_wait_for", pretend)
     assert run("demo", *arguments).exit_code == 7
     command = seen["command"]
     assert command[:3] == [sys.executable, "-m", "voila"]
@@ -338,13 +351,50 @@ def test_demo_opens_voila(
 
 
 def test_demo_knows_its_names_and_needs_voila(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run("demo", "nothing")
-    assert result.exit_code == 2
-    assert "There is no demo 'nothing'. There are: riddle, density" in words(result)
+    for arguments in (["nothing"], ["vae", "nothing"], ["--no-browser", "nothing"], ["--port", "8899", "nothing"]):
+        result = run("demo", *arguments)
+        assert result.exit_code == 2
+        assert "There is no demo 'nothing'. There are: riddle, density" in words(result)
     monkeypatch.setitem(sys.modules, "voila", None)
     result = run("demo")
     assert result.exit_code == 2
     assert "need voila. Install it with: pip install -e '.[lab]'" in words(result)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a program without a word to it")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_demo_that_is_ended_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from course.cli import main; main()", "demo", "kl", "--no-browser", f"--port={port}"]
+    folder, log = tmp_path / "temporary", tmp_path / "log"
+    folder.mkdir()
+    with log.open("w") as said:
+        demo = subprocess.Popen(
+            command, env={**os.environ, "TMPDIR": str(folder)}, stdout=said, stderr=said, start_new_session=True
+        )
+    started = [psutil.Process(demo.pid)]
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError):
+                page = urlopen(f"http://127.0.0.1:{port}", timeout=60).read()  # Voilà starts a kernel for it
+                break
+            time.sleep(0.1)
+        assert b"KL and reparameterization" in page
+        started += started[0].children(recursive=True)
+        assert len(started) >= 3  # the command, Voilà, and the kernel
+        demo.send_signal(getattr(signal, name))
+        _, alive = psutil.wait_procs(started, timeout=20)
+        assert [" ".join(process.cmdline()) for process in alive] == []
+        assert list(folder.iterdir()) == []
+        assert "Warning" not in log.read_text()
+    finally:
+        for process in started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        demo.wait()
 
 
 # ------------------------------------------------------------------------------------------------- a fresh interpreter

@@ -84,6 +84,9 @@ def build_demos(titles: Mapping[str, str], repository: str = "") -> NotebookNode
     """Build the notebook that shows lecture demos; titles: name -> title, in their order."""
     badge = colab_badge(repository, "notebooks/demos.ipynb")
     words = "# Lecture demos\n\nMove a slider, and see at once what it does. The models come with the course."
+    if len(titles) > 1:
+        links = (f"[{title}](#{title.replace(' ', '-')})" for title in titles.values())
+        words += "\n\n" + " · ".join(links)
     cells = [
         new_markdown_cell(f"{badge}\n\n{words}" if badge else words),
         _code(f"{setup_source(repository)}\nfrom course.demos.widgets import show"),

@@ -79,6 +79,8 @@ def card(name: str, folder: Path | None = None) -> Card:
     path = (folder or _here()) / f"{name}.json"
     try:
         return Card(**json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        raise CheckpointError(f"The card {path} is missing. {_advice(name)}") from None
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError(f"The card {path} cannot be read ({error}). {_advice(name)}") from None
 
@@ -94,6 +96,8 @@ def load(name: str, folder: Path | None = None) -> Networks:
         if hashlib.sha256(content).hexdigest() != wanted:
             raise CheckpointError(f"The checkpoint {path} is damaged: its card knows another sha256. {_advice(name)}")
         return _fill(recipe(name).networks(), read_tensors(content))
+    except FileNotFoundError:
+        raise CheckpointError(f"The checkpoint {path} is missing. {_advice(name)}") from None
     except (OSError, SafetensorError, RuntimeError) as error:
         first_line = str(error).splitlines()[0]
         raise CheckpointError(f"The checkpoint {path} cannot be used ({first_line}). {_advice(name)}") from None
@@ -142,7 +146,7 @@ def _here() -> Path:
 
 
 def _advice(name: str) -> str:
-    return f"Make it again with `course train {name}`, or install the course again."
+    return f"Install the course again, or train it anew, which may take long: `course train {name}`."
 
 
 def _replace(path: Path, content: bytes) -> None:

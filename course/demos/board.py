@@ -1,5 +1,6 @@
 """A board: enlarged images, charts and captions, each put where it belongs. PIL draws it in a few milliseconds."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from course.demos.canvas import enlarged
-from course.demos.demo import Picture, Pixels
+from course.demos.demo import Box, Picture, Pixels
 
 GAP = 4  # pixels between images
 
@@ -35,7 +36,7 @@ class Board:
         """Put a chart (H, W, 3) there."""
         self.image.paste(Image.fromarray(pixels), (x, y))
 
-    def row(self, x: int, y: int, images: Tensor, factor: int) -> list[tuple[int, int, int, int]]:
+    def row(self, x: int, y: int, images: Tensor, factor: int) -> list[Box]:
         """Put enlarged images (n, C, H, W) in [0, 1] side by side; return the rectangle that each covers."""
         places = []
         for pixels in enlarged(images, factor):
@@ -44,11 +45,11 @@ class Board:
             x = places[-1][2] + GAP
         return places
 
-    def frame(self, place: tuple[int, int, int, int], colour: str, width: int = 4) -> None:
+    def frame(self, place: Box, colour: str, width: int = 4) -> None:
         """Draw a frame round a rectangle, outside it."""
         left, top, right, bottom = place
         self.draw.rectangle((left - width, top - width, right + width - 1, bottom + width - 1), outline=colour, width=width)
 
-    def picture(self, text: str, box: tuple[int, int, int, int] | None = None) -> Picture:
-        """Hand the board over, with the words that say what is seen; box: where a pointer counts."""
-        return Picture(np.array(self.image), text, box)
+    def picture(self, text: str, boxes: Sequence[Box] = ()) -> Picture:
+        """Hand the board over, with the words that say what is seen; boxes: where a pointer counts."""
+        return Picture(np.array(self.image), text, boxes)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from course.demos.demo import Picture, Pixels
+from course.demos.demo import Box, Picture, Pixels
 
 DPI = 120  # matplotlib's usual 10 points are 17 pixels then: readable from the last row
 
@@ -36,8 +37,8 @@ class Canvas:
             artist.set_animated(True)
             self._artists.append(artist)
 
-    def picture(self, text: str, pointer: Axes | None = None) -> Picture:
-        """Draw a frame; in the axes `pointer`, if given, a pointer counts."""
+    def picture(self, text: str, pointers: Sequence[Axes] = ()) -> Picture:
+        """Draw a frame; in the axes `pointers` a pointer counts."""
         if self._background is None:
             self._agg.draw()
             self.figure.set_layout_engine("none")
@@ -46,9 +47,9 @@ class Canvas:
         for artist in self._artists:
             artist.draw(self._agg.get_renderer())
         pixels = np.ascontiguousarray(np.asarray(self._agg.buffer_rgba())[..., :3])  # a copy
-        return Picture(pixels, text, self._box(pointer) if pointer else None)
+        return Picture(pixels, text, [self._box(axes) for axes in pointers])
 
-    def _box(self, axes: Axes) -> tuple[int, int, int, int]:
+    def _box(self, axes: Axes) -> Box:
         (left, bottom), (right, top) = axes.get_window_extent().get_points()
         height = self.figure.bbox.height
         return round(left), round(height - top), round(right), round(height - bottom)

@@ -15,6 +15,7 @@ from course.vae import gaussian_kl
 LINE = torch.linspace(-8, 8, 641)
 PRIOR = Normal(0.0, 1.0)
 MOST = 10.0  # nats: the height of the bars' axis
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.9}  # under a number that lies on a bar
 
 
 class Figure:
@@ -42,7 +43,7 @@ class Figure:
         self.kl, self.priced = bars.bar(["KL", "β KL"], [0, 0], color=[COLOURS[3], COLOURS[4]], hatch=["", ".."])
         bars.set(title="The price", ylabel="nats", ylim=(0, MOST))
         bars.grid(alpha=0.3, axis="y")
-        self.numbers = [bars.text(i, 0, "", ha="center", va="bottom") for i in range(2)]
+        self.numbers = [bars.text(i, 0, "", ha="center", va="bottom", bbox=PAPER) for i in range(2)]
         moving = (self.q, prior, self.paths, self.noise, self.draws, self.dearer, self.cheaper, self.kl, self.priced)
         self.canvas.moving(*moving, *self.numbers)
 
@@ -63,7 +64,7 @@ def render(figure: Figure, mu: float, logvar: float, beta: float, state: int) ->
     kl = gaussian_kl(torch.tensor([[mu]]), torch.tensor([[logvar]])).item()
     for bar, number, nats in zip((figure.kl, figure.priced), figure.numbers, (kl, beta * kl), strict=True):
         bar.set_height(nats)
-        number.set(text=f"{nats:.2f}" + " ↑" * (nats > MOST), y=min(nats, MOST - 0.6))
+        number.set(text="↑\n" * (nats > MOST) + f"{nats:.2f}", y=min(nats + 0.1, 0.86 * MOST))
     return figure.canvas.picture(
         f"μ = {mu:.2f}, log σ² = {logvar:.2f}, so σ = {std:.2f}: KL = {kl:.2f} nats; with β = {beta:g} the code costs "
         f"{beta * kl:.2f}. The same ten ε become z = μ + σ ε, which lie between {z.min():.2f} and {z.max():.2f}."

@@ -97,7 +97,7 @@ def render_debiasing(prepared: Debiasing, strength: float, bins: int) -> Picture
     return board.picture(
         f"Strength {strength:g}, {bins} bins: {dark:.0%} of the draws are dark faces, and "
         f"{effective_sample_size(p) / len(p):.0%} of the faces are drawn in effect. "
-        f"Recall: worst group {recall.min():.2f}, mean of the groups {recall.mean():.2f}."
+        f"Recall of a detector trained with 10 bins: worst group {recall.min():.2f}, mean of the groups {recall.mean():.2f}."
     )
 
 
@@ -106,7 +106,7 @@ DEBIASING = Demo(
     title="Debiasing",
     idea="Debiasing: learn the latents, see which values are rare, draw those more often; no label of a group (lab 3).",
     tries="Begin at strength 0, raise it, and watch three things: the histogram, the faces, and the worst group. "
-    "Then move the bins: which number of them finds the rare faces, and which wastes the draws?",
+    "Then move the bins: which number of them draws the most dark faces, and what do you pay for them?",
     controls=[
         Slider("strength", "Strength of the resampling", 0.0, 1.0, 0.25, 1.0),
         Slider("bins", "Bins", 3, 60, 1, 10),
@@ -154,7 +154,7 @@ def prepare_outliers() -> Outliers:
     right.stairs(counts, bins, color=BLUE, fill=True, alpha=0.5, label="ordinary")
     stairs = right.stairs(counts, bins, color=ORANGE, linewidth=2, label="odd")
     line = right.axvline(0, color=RED, linewidth=3, label="threshold")
-    right.set(title="Scores", xlabel="score (nats)", ylabel="scenes", xlim=SCORES, ylim=(0, 120))
+    right.set(title="Scores", xlabel="score: nats to code it (−ELBO at z = μ)", ylabel="scenes", xlim=SCORES, ylim=(0, 120))
     right.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.6, 1.03))
     for ax in (left, right):
         ax.grid(alpha=0.3)
@@ -194,10 +194,10 @@ OUTLIERS = Demo(
     name="outliers",
     title="Outliers",
     idea="Outliers: a model of the ordinary points at what is not; except where it does not (lab 3).",
-    tries="Find the threshold that gives you every dark scene, and see what it costs in false alarms. "
+    tries="Find a threshold for every dark scene, then one for most of the things: what does each cost in false alarms? "
     "Then choose fog, which the model has never seen, and explain its curve.",
     controls=[
-        Choice("kind", "Odd scenes", list(ODD), "occluded"),
+        Choice("kind", "Odd scenes", list(ODD), "dark"),
         Slider("threshold", "Threshold (nats)", SCORES[0], SCORES[1], 10, 1960),
     ],
     prepare=prepare_outliers,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels: TypeAlias = NDArray[np.uint8]
+Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,12 @@ class Picture:
 
     pixels: (H, W, 3) uint8; W at most 1000 and H at most 460, to fit a projector of 1280 x 720 beside the controls.
     text: what is seen, with its numbers ("KL = 0.81 nats"): the alt text and the line under the picture.
-    box: (left, top, right, bottom) in pixels, where a pointer counts, if the demo has a Point or a Paint.
+    boxes: where a pointer counts, if the demo has a Point or a Paint; all of them mean the same.
     """
 
     pixels: Pixels
     text: str
-    box: tuple[int, int, int, int] | None = None
+    boxes: Sequence[Box] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Toggle:
 
 @dataclass(frozen=True)
 class Point:
-    """A point (x, y) of the square from low to high, which follows the pointer in the picture's box; y grows upwards.
+    """A point (x, y) of the square from low to high, which follows the pointer in the picture's boxes; y grows upwards.
 
     Two sliders, labelled with labels, move it too.
     """

@@ -16,6 +16,7 @@ from course.plots import COLOURS
 BANDWIDTHS = torch.arange(1, 61) * 0.02
 SIZES = range(10, 501, 10)  # numbers of points to learn from
 LINE = torch.linspace(-5, 5, 401)
+LOWEST = -4.2  # nats: where the axis of log-likelihoods begins
 SHARES, MEANS, STDS = torch.tensor([[0.45, 0.35, 0.20], [-2.0, 0.5, 3.0], [0.35, 1.0, 0.25]])
 TRUTH = MixtureSameFamily(Categorical(SHARES), Normal(MEANS, STDS))  # as in the lab
 
@@ -35,7 +36,7 @@ class Figure:
 
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        self.unseen = draw(400, generator)
+        self.unseen = draw(1000, generator)  # enough that the bandwidth they like best does not beat the truth on them
         self.ceiling = float(TRUTH.log_prob(self.unseen).mean())
         self.canvas = Canvas()
         left, right = self.canvas.figure.subplots(1, 2, width_ratios=(3, 2))
@@ -48,9 +49,9 @@ class Figure:
         (self.on_themselves,) = right.plot([], [], "-.", color=COLOURS[1], label="on the points themselves")
         (self.on_unseen,) = right.plot([], [], color=COLOURS[0], label="on unseen points")
         (self.here,) = right.plot([], [], "o", color=COLOURS[0], markersize=10)
-        right.set(title="Log-likelihood", xlabel="bandwidth", ylabel="nats a point", xlim=(0, 1.22), ylim=(-4.2, -0.2))
+        right.set(title="Log-likelihood", xlabel="bandwidth", ylabel="nats a point", xlim=(0, 1.22), ylim=(LOWEST, 1))
         right.grid(alpha=0.3)
-        right.legend(frameon=False, loc="lower center")
+        right.legend(frameon=False, loc="upper right", fontsize=9)
         self.canvas.moving(self.model, truth, self.ticks, self.on_themselves, self.on_unseen, self.here)
 
 
@@ -89,7 +90,9 @@ def render(figure: Figure, points: int, bandwidth: float, state: Drawn) -> Pictu
     figure.on_unseen.set_data(BANDWIDTHS.numpy(), on_unseen.numpy())
     figure.on_themselves.set_data(BANDWIDTHS.numpy(), on_themselves.numpy())
     here, best = round(bandwidth / 0.02) - 1, int(on_unseen.argmax())
-    figure.here.set_data([bandwidth], [on_unseen[here]])
+    inside = on_unseen[here] > LOWEST
+    figure.here.set_data([bandwidth], [on_unseen[here] if inside else LOWEST + 0.1])
+    figure.here.set_marker("o" if inside else "v")  # it lies below the axes
     return figure.canvas.picture(
         f"{points} points, bandwidth {bandwidth:.2f}: {on_unseen[here]:.2f} nats a point on unseen points, "
         f"{on_themselves[here]:.2f} on the points themselves. The best bandwidth for unseen ones is "

@@ -179,13 +179,13 @@ def render_walk(prepared: Walk, first: int, last: int, position: float, spherica
 WALK = Demo(
     name="interpolation",
     title="GAN interpolation",
-    idea="A GAN transforms distributions: its noise space has no holes, and a walk in noise is a walk in data (lab 4).",
+    idea="A GAN transforms distributions: noise becomes a face, and a walk in noise a walk in faces (lab 4).",
     tries="Drag the position slowly: does anything jump, or does every step look like a face? "
-    "Then switch the arc on and off half of the way, and see in which of the two the face turns grey, or average.",
+    "Then switch the arc on and off half of the way: only the length of the noise vector changes, and what in the face?",
     controls=[
         Slider("position", "Position", 0.0, 1.0, 0.01, 0.5),
-        Slider("first", "First seed", 0, 99, 1, 1),
-        Slider("last", "Last seed", 0, 99, 1, 2),
+        Slider("first", "First seed", 0, 99, 1, 32),
+        Slider("last", "Last seed", 0, 99, 1, 33),
         Toggle("spherical", "Along the arc (spherical)", False),
     ],
     prepare=prepare_walk,

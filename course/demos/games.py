@@ -10,7 +10,7 @@ from torch.distributions import Normal
 
 from course.demos.canvas import Canvas, area
 from course.demos.demo import Button, Demo, Picture, Play, Slider, Toggle, Values
-from course.gan import discriminator_step, generator_step, optimal_discriminator, r1_penalty
+from course.gan import discriminator_loss, discriminator_step, generator_step, optimal_discriminator, r1_penalty
 from course.plots import COLOURS
 
 BLUE, ORANGE, GREEN, RED = COLOURS[:4]
@@ -77,19 +77,21 @@ class LineFigure:
         right.text(-MEMORY, math.log(4) + 0.03, " log 4: D knows nothing")
         right.set(title="What D pays", xlabel="rounds ago", ylabel="nats", xlim=(-MEMORY, 0), ylim=(0, 2))
         right.set_xticks([-MEMORY, -MEMORY // 2, 0], [str(MEMORY), str(MEMORY // 2), "0"])
-        self.canvas.moving(self.fakes, self.perfect, self.says, self.real_dots, self.fake_dots, self.paid)
+        self.gone = left.text(0, -0.06, "", color=ORANGE, va="center", weight="bold")
+        self.canvas.moving(self.fakes, self.perfect, self.says, self.real_dots, self.fake_dots, self.gone, self.paid)
         self.noise = torch.randn(60, 1, generator=torch.Generator().manual_seed(1))  # the same in every picture
 
 
 def begin_line(figure: LineFigure, values: Values, seed: int = 0) -> Game:
-    """Begin with fakes near -2, and a D that knows nothing."""
+    """Begin with fakes near -2, and a D that has not learned yet."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         G, D = nn.Linear(1, 1), network(1, 1, 32, nn.Tanh)
     nn.init.constant_(G.weight, 0.5)
     nn.init.constant_(G.bias, -2.0)
     game = new_game(seed, G, D, 1e-2, (0.5, 0.99))
-    game.measured.append(math.log(4))
+    x, x_hat = REALS.mean + REALS.stddev * figure.noise, G(figure.noise)
+    game.measured.append(discriminator_loss(D(x), D(x_hat)).item())
     return game
 
 
@@ -119,6 +121,9 @@ def render_line(figure: LineFigure, rate_d: float, rate_g: float, state: Game) -
     figure.says.set_data(LINE.numpy(), says.numpy())
     figure.real_dots.set_data((REALS.mean + REALS.stddev * figure.noise[:, 0]).numpy(), np.full(60, 1.06))
     figure.fake_dots.set_data(made.numpy(), np.full(60, -0.06))
+    beyond = abs(bias) > LINE[-1]  # fakes that have left the axes
+    figure.gone.set(text="" if not beyond else "◀ fakes" if bias < 0 else "fakes ▶", x=math.copysign(4.4, bias))
+    figure.gone.set_ha("left" if bias < 0 else "right")
     figure.paid.set_data(*state.curve())
     gap = ((p_data + p_model) * (says - perfect).abs()).sum() / (p_data + p_model).sum()
     return figure.canvas.picture(
@@ -130,9 +135,9 @@ def render_line(figure: LineFigure, rate_d: float, rate_g: float, state: Game) -
 LINE_GAN = Demo(
     name="line",
     title="A GAN on a line",
-    idea="D learns the ratio of two densities from samples, and G climbs D's curve until D says ½ everywhere (lab 4).",
-    tries="Play, and watch the fakes walk up the green curve until they cover the reals. "
-    "Then begin again with a D that learns five times as fast, or not at all: what does G still hear?",
+    idea="D learns the ratio of two densities; G climbs D's curve until D says ½ wherever points are (lab 4).",
+    tries="Play 500 rounds, and watch the fakes walk up the green curve until they cover the reals. "
+    "Then begin again with both learning rates five times as high, for 2,000 rounds, or with D's at 0: what goes wrong?",
     controls=(
         Play("step"),
         Slider("rate_d", "D's learning rate", 0.0, 0.05, 0.002, 0.01),
@@ -158,15 +163,16 @@ class RingFigure:
         self.says = left.imshow(
             nothing, cmap="RdBu", vmin=0, vmax=1, extent=(-3, 3, -3, 3), origin="lower", alpha=0.6, interpolation="nearest"
         )
-        (self.modes,) = left.plot(*MODES.T, "o", color="black", fillstyle="none", markersize=16)
-        (self.fakes,) = left.plot([], [], "s", color=RED, markersize=2.5)
-        left.set(title="○ modes   ▪ fakes", xlabel="$x_1$", ylabel="$x_2$", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+        (self.modes,) = left.plot(*MODES.T, "o", color="black", fillstyle="none", markersize=16, label="modes")
+        (self.fakes,) = left.plot([], [], "s", color=RED, markersize=2.5, label="fakes")
+        left.set(title="Fakes over what D says", xlabel="$x_1$", ylabel="$x_2$", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+        legend = left.legend(loc="upper center", ncols=2, markerscale=0.7)
         self.canvas.figure.colorbar(self.says, ax=left, label="D: probability of real")
         (self.found,) = right.plot([], [], color=BLUE, drawstyle="steps-post")
         right.set(title="Modes found", xlabel="rounds ago", ylabel="of 8", xlim=(-MEMORY, 0), ylim=(0, 8.5))
         right.set_xticks([-MEMORY, -MEMORY // 2, 0], [str(MEMORY), str(MEMORY // 2), "0"])
         right.grid(alpha=0.3)
-        self.canvas.moving(self.says, self.modes, self.fakes, self.found)
+        self.canvas.moving(self.says, self.modes, self.fakes, legend, self.found)
         self.noise = torch.randn(1000, 2, generator=torch.Generator().manual_seed(1))  # the same in every picture
 
 
@@ -214,8 +220,8 @@ def render_ring(figure: RingFigure, r1: bool, state: Game) -> Picture:
     figure.found.set_data(*state.curve())
     found, near = modes_found(made)
     return figure.canvas.picture(
-        f"Round {state.rounds}, {'with' if r1 else 'without'} the R1 penalty: the fakes have found {found} of 8 modes, "
-        f"and {near:.0%} of them lie near one."
+        f"Round {state.rounds}, {'with' if r1 else 'without'} the R1 penalty: {found} of 8 modes are found, with "
+        f"at least 1% of the fakes within 0.15 of the middle; {near:.0%} of the fakes lie so near a mode."
     )
 
 
@@ -223,8 +229,8 @@ RING_GAN = Demo(
     name="ring",
     title="Eight Gaussians",
     idea="G may crowd into a few modes and run about; a D held flat at the reals calms the game (lab 4).",
-    tries="Play without the stabiliser for a thousand rounds: modes are found and lost again. "
-    "Switch it on while it plays, and off again later: what happens to the modes, and to the slopes of D?",
+    tries="Play 1,500 rounds without the stabiliser, and watch how fakes crowd and run about. "
+    "Then press Reset, switch it on, play 1,500 rounds again, and compare the modes found and the slopes of D.",
     controls=(Play("step"), Toggle("r1", "Stabiliser: R1 penalty"), Button("other", "Other start")),
     prepare=RingFigure,
     render=render_ring,

@@ -12,7 +12,7 @@ from course.checkpoints.recipes.debiasing import SILENT, draw_portraits, followe
 from course.debiasing import latent_kl
 from course.demos.board import GAP, Board
 from course.demos.canvas import Canvas
-from course.demos.demo import Choice, Demo, Picture, Point, Slider
+from course.demos.demo import Choice, Demo, Picture, Point, Slider, Toggle
 from course.metrics import mutual_information_gap
 from course.plots import COLOURS, MARKERS
 from course.vae import VAE, traverse
@@ -77,8 +77,8 @@ BOTTLENECK = Demo(
     title="Bottleneck",
     idea="Compression: the size of the bottleneck decides how good a copy is (lab 1).",
     tries="Begin with one number, and ask what it seems to hold before you widen the bottleneck. "
-    "Where does the autoencoder's lead over PCA end, and why must it?",
-    controls=[Choice("size", "Numbers in the code, D", [str(size) for size in BOTTLENECKS], "2")],
+    "Where is the autoencoder's lead over PCA widest, and why does it shrink after that?",
+    controls=[Choice("size", "Numbers in the code, D", [str(size) for size in BOTTLENECKS], "1")],
     prepare=prepare_bottlenecks,
     render=render_bottleneck,
 )
@@ -96,7 +96,7 @@ class Planes(NamedTuple):
     known: Tensor  # (N, 1024): training images
     canvas: Canvas
     crosses: list[Any]
-    pointer: Any
+    planes: list[Any]
 
 
 @torch.no_grad()
@@ -115,10 +115,11 @@ def prepare_planes() -> Planes:
     crosses = []
     for ax, name, z, centre, along in zip(both, ("autoencoder", "VAE"), codes, centres, axes, strict=True):
         places = torch.linalg.solve(along, (z - centre).T)
-        for number, (kind, word) in enumerate({1: "square", 2: "triangle", 3: "heart"}.items()):
+        for kind, (word, marker) in enumerate({"square": "s", "triangle": "^", "heart": "$\\heartsuit$"}.items(), start=1):
             of_kind = places[:, factors[:, 0] == kind]
+            size = 6 if word == "heart" else 4  # a letter has more air round it
             ax.plot(
-                *of_kind, MARKERS[number], color=COLOURS[number], markersize=3, linewidth=0, markeredgewidth=0, label=word
+                *of_kind, marker=marker, color=COLOURS[kind - 1], markersize=size, linewidth=0, markeredgewidth=0, label=word
             )
         ax.set(
             title=f"codes of the {name}", xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[-2, 0, 2], yticks=[-2, 0, 2]
@@ -129,7 +130,7 @@ def prepare_planes() -> Planes:
     both[1].set_yticklabels([])
     canvas.figure.legend(*both[0].get_legend_handles_labels(), loc="lower center", ncols=3, frameon=False, markerscale=3)
     canvas.moving(*crosses)
-    return Planes(models, centres, axes, draw_sprites(4000, seed=1)[0].flatten(1), canvas, crosses, both[1])
+    return Planes(models, centres, axes, draw_sprites(4000, seed=1)[0].flatten(1), canvas, crosses, both)
 
 
 def render_plane(prepared: Planes, point: tuple[float, float]) -> Picture:
@@ -145,7 +146,7 @@ def render_plane(prepared: Planes, point: tuple[float, float]) -> Picture:
     distances = torch.cdist(images.flatten(1), prepared.known).min(dim=1).values.square().tolist()
     for cross in prepared.crosses:
         cross.set_data([point[0]], [point[1]])
-    chart = prepared.canvas.picture("", pointer=prepared.pointer)
+    chart = prepared.canvas.picture("", pointers=prepared.planes)
     board = Board(1000, 440)
     board.paste(0, 44, chart.pixels)
     for column, (name, distance) in enumerate(zip(("autoencoder", "VAE"), distances, strict=True)):
@@ -155,13 +156,12 @@ def render_plane(prepared: Planes, point: tuple[float, float]) -> Picture:
         board.write(872, top + 75, "to the", 15)
         board.write(872, top + 95, "nearest real:", 15)
         board.write(872, top + 120, f"{distance:.1f}", 24, colour=RED if distance > 20 else "black")
-    board.write(8, 8, "Point into the right plane; a cross follows in both.")
-    assert chart.box is not None
-    left, top, right, bottom = chart.box
+    board.write(8, 8, "Point into a plane; a cross follows in both.")
+    boxes = [(left, top + 44, right, bottom + 44) for left, top, right, bottom in chart.boxes]
     return board.picture(
         f"At ({point[0]:.1f}, {point[1]:.1f}) the autoencoder's image is {distances[0]:.1f} from the nearest real one, "
         f"the VAE's {distances[1]:.1f} (squared distance).",
-        (left, top + 44, right, bottom + 44),
+        boxes,
     )
 
 
@@ -170,7 +170,7 @@ PLANE = Demo(
     title="Latent plane",
     idea="An autoencoder's plane has holes; what a VAE pays for is continuity and completeness (labs 1 and 2).",
     tries="Walk from the hearts to the squares, and watch both images on the way. "
-    "Then look for a place inside the cloud where the autoencoder draws rubbish: can you find one in the VAE's plane?",
+    "Then look for rubbish between the autoencoder's strands: how much rarer is it in the VAE's plane?",
     controls=[Point("point", ("first number", "second number"), -3.0, 3.0)],
     prepare=prepare_planes,
     render=render_plane,
@@ -212,7 +212,7 @@ def prepare_traversal() -> dict[str, Described]:
     return {"faces": faces, "blobs": blobs}
 
 
-def render_traversal(prepared: dict[str, Described], model: str, **moved: float) -> Picture:
+def render_traversal(prepared: dict[str, Described], model: str, say: bool, **moved: float) -> Picture:
     """Draw the decoded code, large, and beside it a strip for each latent: what it would do while the others rest."""
     vae, order, told, follows, _, _ = prepared[model]
     code = torch.zeros(6)
@@ -224,24 +224,26 @@ def render_traversal(prepared: dict[str, Described], model: str, **moved: float)
     for place, (latent, strip) in enumerate(zip(order, strips, strict=True)):
         top = 24 + 69 * place
         cells = board.row(520, top, strip, 2)
-        board.write(500, top + 20, f"z{place + 1}:  {follows[place]}", 17, "rm")
+        board.write(500, top + 20, f"z{place + 1}:  {follows[place]}" if say else f"z{place + 1}", 17, "rm")
         board.write(500, top + 44, f"{told[place]:.1f} nats", 15, "rm", "#555555")
         where = (code[latent].item() + 2) / 4 * (cells[-1][0] - cells[0][0]) + cells[0][0] + 32
         board.draw.polygon([(where - 7, top - 8), (where + 7, top - 8), (where, top)], fill=RED)
     board.write(520, 2, "−2", 14)
     board.write(990, 2, "+2", 14, "rt")
     named = ", ".join(f"z{place} = {moved[f'z{place}']:g}" for place in range(1, 7))
-    return board.picture(f"{named}. Beside each latent: the factor that it follows most, and their correlation.")
+    beside = "the factor that it follows most, their correlation, and the nats" if say else "the nats"
+    return board.picture(f"{named}. Beside each latent: {beside} that it tells.")
 
 
 TRAVERSAL = Demo(
     name="traversal",
     title="Traversal",
     idea="Latent perturbation: move one latent and hold the rest, or move two together (labs 2 and 3).",
-    tries="Move one slider from end to end and name what it changes, before you read what it follows. "
+    tries="Move one slider from end to end and name what it changes, before you let the demo say what each latent follows. "
     "Then move two: is a turned head that laughs what the two movements promised?",
     controls=[
         Choice("model", "Images", ["faces", "blobs"], "faces"),
+        Toggle("say", "Say what each latent follows"),
         *(Slider(f"z{place}", f"z{place}", -2.0, 2.0, 0.1, 0.0) for place in range(1, 7)),
     ],
     prepare=prepare_traversal,
@@ -312,13 +314,14 @@ def render_beta(prepared: Betas, beta: str) -> Picture:
         board.write(820, top + 40, f"{told[place]:.2f}   {follows[place]}", 15)
     silent = sum(nats < SILENT for nats in told)
     return board.picture(
-        f"β = {beta}: squared error {error:.2f}, MIG {gap:.2f}; KL {sum(told):.1f} nats, {silent} of 6 latents tell nothing."
+        f"β = {beta}: squared error {error:.2f}, mutual information gap (MIG) {gap:.2f}; "
+        f"KL {sum(told):.1f} nats, {silent} of 6 latents tell nothing."
     )
 
 
 BETA = Demo(
     name="beta",
-    title="β-VAE",
+    title="Beta-VAE",  # a link to a heading with other letters leads nowhere in JupyterLab
     idea="Disentanglement: a stricter price for codes separates the factors, and costs sharpness (lab 2).",
     tries="Go from β = 0 to 16, and say at each which latents are silent and what the others do. "
     "Which β would you choose, and what for?",

@@ -29,7 +29,8 @@ function render({ model, el }) {
     words.textContent = model.get("text");
     picture.alt = model.get("text");
     const png = model.get("png");
-    if (png.byteLength === 0) return;
+    picture.hidden = png.byteLength === 0; // before the first picture there may be words: what went wrong
+    if (picture.hidden) return;
     const old = picture.src;
     picture.src = URL.createObjectURL(new Blob([png], { type: "image/png" }));
     if (old) URL.revokeObjectURL(old);
@@ -44,12 +45,18 @@ function render({ model, el }) {
   model.on("change:number", show);
   show();
 
-  // Shares of the box, from its left and its top, between 0 and 1.
-  const place = (event) => {
-    const [left, top, right, bottom] = model.get("box");
+  // Where an event is, in shares of the picture: they hold while the next one loads, which has no size until then.
+  const shares = (event) => {
     const seen = picture.getBoundingClientRect();
-    const x = ((event.clientX - seen.left) / seen.width) * picture.naturalWidth;
-    const y = ((event.clientY - seen.top) / seen.height) * picture.naturalHeight;
+    return [(event.clientX - seen.left) / seen.width, (event.clientY - seen.top) / seen.height];
+  };
+  const boxAt = (event) => {
+    const [x, y] = shares(event);
+    return model.get("boxes").find(([left, top, right, bottom]) => left <= x && x < right && top <= y && y < bottom);
+  };
+  // Shares of a box, from its left and its top, between 0 and 1.
+  const place = (event, [left, top, right, bottom]) => {
+    const [x, y] = shares(event);
     const share = (value, low, high) => Math.min(Math.max((value - low) / (high - low), 0), 1);
     return [share(x, left, right), share(y, top, bottom)];
   };
@@ -69,14 +76,15 @@ function render({ model, el }) {
     model.save_changes();
   };
 
-  let last = null; // the cell painted last, while the pointer is down
+  let box = null; // the one in which the pointer went down, while it is down
+  let last = null; // the cell painted last
   const follow = (event) => {
     if (model.get("hand") === "paint") {
-      const cell = cellAt(place(event));
+      const cell = cellAt(place(event, box));
       paint(last ?? cell, cell);
       last = cell;
     } else {
-      model.set("pointer", place(event));
+      model.set("pointer", place(event, box));
       model.save_changes();
     }
   };
@@ -84,22 +92,28 @@ function render({ model, el }) {
     frame.classList.add("course-demo-hand");
     picture.draggable = false;
     picture.onpointerdown = (event) => {
+      box = boxAt(event);
+      if (!box) return;
       picture.setPointerCapture(event.pointerId);
       last = null;
       follow(event);
     };
-    picture.onpointermove = (event) => event.buttons && follow(event);
+    picture.onpointermove = (event) => {
+      if (event.buttons && box) follow(event);
+      else picture.style.cursor = boxAt(event) ? "crosshair" : "";
+    };
+    // A finger scrolls the page, except in a box.
+    picture.addEventListener("touchstart", (event) => boxAt(event.touches[0]) && event.preventDefault(), { passive: false });
   }
   if (model.get("hand") === "paint") {
     let at = [0, 0];
     picture.tabIndex = 0;
     const mark = () => {
-      const [left, top, right, bottom] = model.get("box");
-      const scale = picture.clientWidth / picture.naturalWidth;
+      const [left, top, right, bottom] = model.get("boxes")[0];
       const height = (bottom - top) / model.get("cells").length;
       const width = (right - left) / model.get("cells")[0].length;
       const style = { left: left + at[1] * width, top: top + at[0] * height, width, height };
-      for (const [name, value] of Object.entries(style)) cursor.style[name] = `${value * scale}px`;
+      for (const [name, value] of Object.entries(style)) cursor.style[name] = `${100 * value}%`;
     };
     const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
     picture.onfocus = mark;

@@ -53,7 +53,7 @@ def render_painting(G: Any, cells: NDArray) -> Picture:
         board.draw.rectangle((800, top, 828, top + 28), fill=colour, outline="black")
         board.write(840, top + 14, f"{name}  {share:.0%}", 18, "lm")
     painted = ", ".join(f"{name} {share:.0%}" for name, share in zip(CLASSES, shares.tolist(), strict=True) if share > 0)
-    return board.picture(f"Painted: {painted}. Beside it the scene that the generator draws for it.", box)
+    return board.picture(f"Painted: {painted}. Beside it the scene that the generator draws for it.", [box])
 
 
 PAINTING = Demo(

@@ -34,8 +34,8 @@ class Screen(anywidget.AnyWidget):
     number = traitlets.Int().tag(sync=True)  # of the frame
     shown = traitlets.Int().tag(sync=True)  # the number of the frame that the page shows
     hand = traitlets.Unicode().tag(sync=True)
-    box = traitlets.List([0, 0, 1, 1]).tag(sync=True)  # where a pointer counts: left, top, right, bottom in pixels
-    pointer = traitlets.List([0.5, 0.5]).tag(sync=True)  # shares of the box, from its left and its top
+    boxes: Any = traitlets.List().tag(sync=True)  # where a pointer counts: left, top, right, bottom as shares of the picture
+    pointer = traitlets.List([0.5, 0.5]).tag(sync=True)  # shares of a box, from its left and its top
     cells = traitlets.List([[0]]).tag(sync=True)
     brush = traitlets.Int().tag(sync=True)
 
@@ -67,6 +67,10 @@ class Live:
     def reset(self) -> None:
         """Go back to how the demo began; one that could not begin tries again."""
         self.play.value = False
+        self.writing = True
+        for write in self.writers:
+            write(self.demo.start)
+        self.writing = False
         try:
             if self.session is None:
                 self.session = Session(self.demo)
@@ -75,10 +79,6 @@ class Live:
         except Exception as error:  # whatever it is, the page says it
             self._say(error)
             return
-        self.writing = True
-        for write in self.writers:
-            write(self.demo.start)
-        self.writing = False
         self.draw()
 
     def draw(self) -> None:
@@ -94,7 +94,10 @@ class Live:
         with self.screen.hold_sync():
             self.screen.png = png(picture.pixels)
             self.screen.text = picture.text.replace(" -", " −")  # of the two signs screen readers read this one
-            self.screen.box = list(picture.box or (0, 0, 1, 1))
+            height, width, _ = picture.pixels.shape
+            self.screen.boxes = [
+                [left / width, top / height, right / width, bottom / height] for left, top, right, bottom in picture.boxes
+            ]
             self.screen.number += 1
 
     def _changed(self, name: str, value: Any) -> None:
@@ -170,7 +173,7 @@ class Live:
 
     def _player(self, control: Play) -> Sequence[ipywidgets.Widget]:
         def toggled(change: dict[str, Any]) -> None:
-            self.play.description = "⏸ Pause" if change["new"] else "▶ Play"
+            self.play.description = "Pause" if change["new"] else "▶ Play"  # few fonts have a sign for a pause
             if change["new"] and (self.task is None or self.task.done()):
                 self.task = asyncio.ensure_future(self._playing(control.name))
 
@@ -202,7 +205,12 @@ class Live:
         brush.observe(lambda change: setattr(self.screen, "brush", control.brushes.index(change["new"])), "value")
         self.screen.hand = "paint"
         self.screen.observe(lambda change: self._changed(control.name, np.array(change["new"])), "cells")
-        self.writers.append(lambda values: setattr(self.screen, "cells", values[control.name].tolist()))
+
+        def write(values: dict[str, Any]) -> None:
+            brush.value = control.brushes[0]
+            self.screen.cells = values[control.name].tolist()
+
+        self.writers.append(write)
         return [brush]
 
 

@@ -43,8 +43,8 @@ def test_the_box_is_where_the_axes_are() -> None:
     axes = canvas.figure.subplots()
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     axes.imshow([[0.0]], cmap="gray", extent=(0, 1, 0, 1), aspect="auto")
-    picture = canvas.picture("", pointer=axes)
-    left, top, right, bottom = picture.box
+    picture = canvas.picture("", pointers=[axes])
+    ((left, top, right, bottom),) = picture.boxes
     dark = np.argwhere((picture.pixels < 100).all(axis=2))
     assert np.abs(dark.min(axis=0) - (top, left)).max() <= 2
     assert np.abs(dark.max(axis=0) - (bottom, right)).max() <= 2

@@ -53,7 +53,7 @@ def test_the_controls_are_what_render_takes(session: Session) -> None:
     assert (demo.act is None) == (not any(isinstance(control, (Button, Play)) for control in demo.controls))
     hands = [control for control in demo.controls if isinstance(control, (Point, Paint))]
     assert len(hands) <= 1
-    assert (session.picture().box is None) == (not hands)
+    assert (not session.picture().boxes) == (not hands)
 
 
 def test_the_words_are_two_sentences_and_an_idea(session: Session) -> None:

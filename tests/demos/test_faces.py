@@ -96,7 +96,7 @@ def test_on_the_way_lies_what_the_formula_says(shown, spherical):
     a, b, t = noise(1, 1)[0].double(), noise(1, 2)[0].double(), 0.3
     angle = math.acos((a @ b / (a.norm() * b.norm())).item())
     z = (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle) if spherical else (1 - t) * a + t * b
-    picture = shown(WALK, position=t, spherical=spherical)
+    picture = shown(WALK, first=1, last=2, position=t, spherical=spherical)
     expected = as_pixels(load("gan_faces")["G"](z[None].float())[0])
     assert np.abs(patch(picture, 152, 32, 8) - expected).max() <= 2
     assert f"the noise vector is {z.norm():.1f} long" in picture.text

@@ -32,6 +32,26 @@ def test_curves_are_what_they_claim() -> None:
     assert f"fakes at {bias:.2f} ± {abs(weight):.2f}" in text
 
 
+def test_what_d_pays_at_first_is_measured() -> None:
+    """A network that has just been drawn is no D that knows nothing: that one would pay log 4."""
+    session = Session(LINE_GAN)
+    for _ in range(3):
+        D, noise = session.state.D, session.prepared.noise.numpy()
+        real, fake = (D(torch.tensor(at + 0.5 * noise)).detach().double().numpy() for at in (2.0, -2.0))
+        pays = np.log1p(np.exp(-real)).mean() + np.log1p(np.exp(fake)).mean()
+        assert session.state.measured == [pytest.approx(pays, abs=1e-5)]
+        assert f"D pays {pays:.2f} nats" in session.picture().text
+        session.act("other")
+
+
+def test_fakes_that_leave_the_axes_are_pointed_at() -> None:
+    session = Session(LINE_GAN)
+    for bias, words in ((-6.0, "◀ fakes"), (0.0, ""), (6.0, "fakes ▶")):
+        torch.nn.init.constant_(session.state.G.bias, bias)
+        session.picture()
+        assert session.prepared.gone.get_text() == words
+
+
 @pytest.mark.slow
 def test_fakes_reach_the_reals() -> None:
     session = Session(LINE_GAN)

@@ -75,12 +75,27 @@ def test_the_distance_to_the_nearest_image_is_right(shown):
 
 
 def test_the_cross_is_under_the_pointer(shown):
-    """The middle of the box is (0, 0): there the cross is; and it moves as the pointer does."""
+    """The middle of a box is (0, 0): there the cross is; and it moves as the pointer does, in both planes."""
     picture = shown(PLANE, point=(1.5, -1.5))
-    left, top, right, bottom = picture.box
-    assert right - left == pytest.approx(bottom - top, abs=1)  # a square, as both sides are 6 long
-    y, x = round(top + 0.75 * (bottom - top)), round(left + 0.75 * (right - left))
-    assert picture.pixels[y - 3 : y + 4, x - 3 : x + 4].min() < 30
+    assert len(picture.boxes) == 2
+    for left, top, right, bottom in picture.boxes:
+        assert right - left == pytest.approx(bottom - top, abs=1)  # a square, as both sides are 6 long
+        y, x = round(top + 0.75 * (bottom - top)), round(left + 0.75 * (right - left))
+        assert picture.pixels[y - 3 : y + 4, x - 3 : x + 4].min() < 30
+
+
+def test_markers_have_the_shapes_they_stand_for(sessions):
+    for axes in sessions["vae"].prepared.canvas.figure.axes:
+        shapes = {line.get_label(): line.get_marker() for line in axes.lines if not line.get_label().startswith("_")}
+        assert shapes == {"square": "s", "triangle": "^", "heart": "$\\heartsuit$"}
+
+
+def test_traversal_tells_what_a_latent_follows_only_when_asked(shown):
+    silent, told = (shown(TRAVERSAL, say=say) for say in (False, True))
+    assert "correlation" in told.text
+    assert "follows" not in silent.text
+    words = np.s_[30:, 330:460]  # left of the strips
+    assert (told.pixels[words] < 128).sum() > 2 * (silent.pixels[words] < 128).sum()
 
 
 @pytest.mark.parametrize(("kind", "checkpoint", "role"), [("faces", "vae_portraits", "vae"), ("blobs", "betas", "beta 4")])

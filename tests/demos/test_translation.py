@@ -27,7 +27,7 @@ def test_the_painted_map_is_shown_and_translated(shown):
     generator = np.random.default_rng(0)
     for cells in (PAINTING.start["cells"], generator.integers(0, 8, (16, 16)), np.zeros((16, 16), dtype=int)):
         picture = shown(PAINTING, cells=cells)
-        left, top, right, bottom = picture.box
+        ((left, top, right, bottom),) = picture.boxes
         assert (right - left, bottom - top) == (352, 352)
         colours = np.array([PAINT["labels"][name] for name in CLASSES]) * 255
         assert np.abs(patch(picture, left, top, 22, 16) - colours[cells]).max() <= 1

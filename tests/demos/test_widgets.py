@@ -26,7 +26,9 @@ def render(prepared: dict[str, int], level: int, word: str, on: bool, at: tuple,
     if level == 13:
         raise ValueError("13 is no level")
     numbers = [level, len(word), on, round(100 * at[0]) % 256, round(100 * at[1]) % 256, cells.sum(), state]
-    return Picture(np.array(numbers, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2), f"level {level}, -5", (0, 0, 7, 1))
+    return Picture(
+        np.array(numbers, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2), f"level {level}, -5", [(0, 0, 7, 1)]
+    )
 
 
 def act(prepared: dict[str, int], state: int, name: str, values: dict[str, Any]) -> int:
@@ -96,6 +98,13 @@ def test_the_brush_is_chosen_by_its_name() -> None:
     assert live.screen.brush == 1
 
 
+def test_boxes_are_shares_of_the_picture() -> None:
+    """Shares hold on a picture of any size, and on one that is loading and has none."""
+    assert Live(DEMOS["kl"]).screen.boxes == []
+    (box,) = Live(DEMOS["pix2pix"]).screen.boxes
+    assert np.allclose(np.array(box) * [1000, 420, 1000, 420], [20, 44, 372, 396])
+
+
 def test_reset_brings_everything_back() -> None:
     live = Live(make())
     before = live.screen.png
@@ -103,9 +112,11 @@ def test_reset_brings_everything_back() -> None:
     find(live, "Word").value = "a"
     find(live, "up").value = 0.3
     live.screen.cells = [[1, 1, 1], [1, 1, 1]]
+    find(live, "Brush").value = "road"
     find(live, "Jump").click()
     assert live.screen.png != before
     find(live, "↺ Reset").click()
+    assert (find(live, "Brush").value, live.screen.brush) == ("sky", 0)
     assert live.screen.png == before
     assert (find(live, "Level").value, find(live, "Word").value) == (3, "bb")
     assert live.screen.cells == [[0, 0, 0], [0, 0, 0]]
@@ -172,6 +183,7 @@ def test_a_demo_without_its_checkpoint_says_so_and_tries_again() -> None:
         "✗ The demo stopped: The checkpoint x is damaged. Make it again with `course train x`."
     )
     assert live.screen.png == b""
+    assert (find(live, "Level").value, find(live, "Word").value, find(live, "across").value) == (3, "bb", 0.5)
     assert "image/png" not in bundle(live)
     find(live, "Level").value = 5  # does nothing
     find(live, "Jump").click()
