@@ -105,7 +105,7 @@ DEBIASING = Demo(
     name="debiasing",
     title="Debiasing",
     idea="Debiasing: learn the latents, see which values are rare, draw those more often; no label of a group (lab 3).",
-    tries="Begin at strength 0, raise it, and watch three things: the histogram, the faces, and the worst group. "
+    tries="Go to strength 0, raise it again, and watch three things: the histogram, the faces, and the worst group. "
     "Then move the bins: which number of them draws the most dark faces, and what do you pay for them?",
     controls=[
         Slider("strength", "Strength of the resampling", 0.0, 1.0, 0.25, 1.0),
