@@ -84,7 +84,7 @@ def demos(installed: object, chromium: None, tmp_path_factory: pytest.TempPathFa
         yield page
 
 
-@pytest.mark.parametrize(("number", "name"), enumerate(DEMOS))
+@pytest.mark.parametrize(("number", "name"), list(enumerate(DEMOS)))
 def test_a_control_of_a_demo_changes_its_picture(demos: Opened, number: int, name: str) -> None:
     said = demos.text(number)
     assert not said.startswith("✗"), said
