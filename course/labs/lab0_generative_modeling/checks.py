@@ -164,9 +164,10 @@ def counts_the_last_edge_in_no_bin(x: Tensor, edges: Tensor) -> Tensor:
     "If the last bins are empty, your result is too short: torch.bincount stops at the last bin that holds something. Give "
     "it minlength=bins."
 )
-def drops_the_last_bins(x: Tensor, edges: Tensor) -> Tensor:
-    heights = histogram_density(x, edges)
-    return heights[: int(heights.nonzero().max()) + 1]
+def forgets_minlength(x: Tensor, edges: Tensor) -> Tensor:
+    inside = x[(x >= edges[0]) & (x <= edges[-1])]
+    number = (torch.searchsorted(edges, inside, right=True) - 1).clamp(max=len(edges) - 2)
+    return torch.bincount(number) / (len(inside) * edges.diff())
 
 
 @histogram_exercise.mistake(
@@ -416,7 +417,7 @@ def halves_the_determinant_twice(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor
     return -0.5 * squares - 0.5 * half_log_det - constant
 
 
-@gaussian_exercise.mistake("Only half of log |Σ| is subtracted: log |Σ| = 2 Σ log L_ii, so ½ log |Σ| is the sum of log L_ii.")
+@gaussian_exercise.mistake("Subtract half of log |Σ|: as log |Σ| = 2 Σ log L_ii, that is the sum of the log L_ii.")
 def subtracts_the_whole_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     squares, half_log_det, constant = _parts_of(x, mean, cov)
     return -0.5 * squares - 2 * half_log_det - constant
@@ -439,13 +440,13 @@ def forgets_to_square_the_length(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor
     return -0.5 * squares.sqrt() - half_log_det - constant
 
 
-@gaussian_exercise.mistake("You counted points where dimensions belong: the constant is − D/2 · log 2π, with D = x.shape[1].")
+@gaussian_exercise.mistake("You counted points instead of dimensions: the constant is − D/2 · log 2π, with D = x.shape[1].")
 def counts_points_as_dimensions(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     squares, half_log_det, _ = _parts_of(x, mean, cov)
     return -0.5 * squares - half_log_det - 0.5 * len(x) * LOG_2_PI
 
 
-@gaussian_exercise.mistake("You solved with cov where L belongs: ‖Σ⁻¹ (x − μ)‖² divides by the variance twice. Solve with L.")
+@gaussian_exercise.mistake("You solved with cov instead of L: ‖Σ⁻¹ (x − μ)‖² divides by the variance twice. Solve with L.")
 def solves_with_the_covariance(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     _, half_log_det, constant = _parts_of(x, mean, cov)
     return -0.5 * torch.linalg.solve(cov, (x - mean).T).square().sum(dim=0) - half_log_det - constant
@@ -652,8 +653,8 @@ kernel_exercise = Exercise(
         Part("far", "queries far from all data", probes.kernel, _far_queries, tolerance=(1e-4, 1e-2)),
     ],
     hints=[
-        "All distances at once: torch.cdist(query, data) is (M, N). A kernel's exponent is −½ (distance / bandwidth)². (Data "
-        "far from 0, at 1000 say, would need cdist's compute_mode='donot_use_mm_for_euclid_dist': here either will do.)",
+        "All distances at once: torch.cdist(query, data) is (M, N). A kernel's exponent is −½ (distance / bandwidth)². "
+        "(Data far from 0, around 1000, needs cdist's compute_mode='donot_use_mm_for_euclid_dist': here either will do.)",
         "torch.logsumexp(exponents, dim=1) is the log of the sum over the data. The mean is the sum divided by N.",
         "Each kernel has the height 1 / (bandwidth · √2π)^D: subtract D · (log bandwidth + ½ log 2π), and log N.",
     ],
@@ -703,7 +704,7 @@ def two_pi_once(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     return kernel_log_density(query, data, bandwidth) + (query.shape[1] - 1) * 0.5 * LOG_2_PI
 
 
-@kernel_exercise.mistake("log bandwidth counts only once. A kernel's height is 1 / (h √2π)^D: in D dimensions it comes D times.")
+@kernel_exercise.mistake("log bandwidth counts only once. A kernel's height is 1 / (h √2π)^D: it must come D times.")
 def log_bandwidth_once(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     return kernel_log_density(query, data, bandwidth) + (query.shape[1] - 1) * math.log(bandwidth)
 
@@ -946,7 +947,7 @@ def ignores_u(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     return torch.lerp(edges[number], edges[number + 1], torch.rand_like(u))
 
 
-@inverse_exercise.mistake("The bin is drawn by new dice, and u says only the place in it. u decides both: searchsorted(cdf, u).")
+@inverse_exercise.mistake("New dice draw the bin, and u says only the place in it. u decides both: searchsorted(cdf, u).")
 def uses_u_for_the_place_only(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     number = torch.multinomial(density * edges.diff(), len(u), replacement=True)
     return torch.lerp(edges[number], edges[number + 1], u)
@@ -1114,7 +1115,7 @@ def one_component_for_all(n: int, weights: Tensor, means: Tensor, covs: Tensor) 
     return _from_component(component, means, torch.linalg.cholesky(covs), eps), component
 
 
-@ancestral_exercise.mistake("Categorical(logits=weights) takes the weights for logarithms. They are probabilities: probs=weights.")
+@ancestral_exercise.mistake("Categorical(logits=weights) takes weights for logarithms. But they are shares: probs=weights.")
 def takes_weights_for_logits(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     return ancestral_sample(n, weights.softmax(dim=0), means, covs)
 
@@ -1336,7 +1337,7 @@ QUESTIONS = [
             ),
             "c": (
                 "She can: half a turn later the shadow is the mirror image, left and right swapped. She looks for that "
-                "frame. Compare the first two films once more."
+                "frame. Compare the first and the third film once more."
             ),
         },
         hints=["Two of the films above were made by different worlds and are the same. In what do these worlds differ?"],

@@ -66,7 +66,7 @@ def refusal(candidate: Any, x: Tensor, mean: Tensor, cov: Tensor) -> dict[str, A
     """Call it with a matrix that may be no covariance; write down whether it raises an error, and one that says why."""
     _, error = _refuses(candidate, x, mean, cov)
     return {
-        "the_number_of_errors_raised_(0_for_a_covariance,_1_for_what_is_none,_as_[[1,_2],_[2,_1]])": float(error is not None),
+        "the_number_of_errors_raised_(0_for_a_covariance,_1_for_none,_as_[[1,_2],_[2,_1]])": float(error is not None),
         "the_number_of_errors_that_say_'not_positive_definite'": float("positive" in (error or "").lower()),
     }
 
