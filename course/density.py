@@ -70,7 +70,6 @@ def kernel_log_density(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     """Compute the log-density of a kernel estimate: on every data point sits a small normal distribution.
 
     query: (M, D). data: (N, D). bandwidth: the standard deviation of the kernels, above 0. Returns nats: (M,).
-    Holds at most 2²² distances (16 MiB) at a time, however many queries there are.
     Raises ValueError for other shapes, no data, or a bandwidth that is not above 0. Source: Bishop (2006), equation 2.250.
     """
     if query.ndim != 2 or data.ndim != 2 or query.shape[1] != data.shape[1] or len(data) == 0:
@@ -80,7 +79,7 @@ def kernel_log_density(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     ### BEGIN SOLUTION
     n, dims = data.shape
     sums = []
-    for some in query.split(max(1, 2**22 // n)):
+    for some in query.split(max(1, 2**22 // n)):  # at most 2²² distances (16 MiB) at a time
         # The usual way to distances, |a|² − 2ab + |b|², loses digits when points are close together and far from 0.
         distances = torch.cdist(some, data, compute_mode="donot_use_mm_for_euclid_dist")  # (some, N)
         # In a log-sum-exp the nearest kernel stays, however far away it is; the sum of exps would be 0 there.

@@ -27,9 +27,9 @@ def seed_of_run() -> int:
 def bar(name: str, value: float, *, above: float = -math.inf, below: float = math.inf) -> None:
     """Print whether a trained model's number clears its bar; raise AssertionError if it does not.
 
-    A reduced run prints the number and asserts nothing, since its models are not trained. The environment variable
-    COURSE_BARS names a file to which every number is added, one JSON object a line, and then asserts nothing either: that
-    is how the benchmark measures what the bars may ask for.
+    A number that is not finite clears no bar. A reduced run prints the number and asserts nothing, since its models are not
+    trained. The environment variable COURSE_BARS names a file to which every number is added, one JSON object a line, and
+    then asserts nothing either: that is how the benchmark measures what the bars may ask for.
     """
     if file := os.environ.get("COURSE_BARS"):
         with open(file, "a", encoding="utf-8") as lines:
@@ -41,6 +41,6 @@ def bar(name: str, value: float, *, above: float = -math.inf, below: float = mat
     if reduced():
         print(f"- {name}: {value:.3g} (wanted: {wanted}; not asserted in a reduced run)")
         return
-    if not above < value < below:
+    if not math.isfinite(value) or not above < value < below:
         raise AssertionError(f"{name} is {value:.3g}; every seed that the benchmark tried gave a number {wanted}.")
     print(f"✓ {name}: {value:.3g} ({wanted})")

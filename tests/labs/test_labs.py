@@ -6,6 +6,7 @@ import pytest
 
 from course.checks.exercise import Exercise
 from course.labs import lab_names, lab_source, lab_title, load, marked_cells, start
+from course.labs.budget import bar
 
 
 @pytest.mark.parametrize("name", lab_names())
@@ -101,3 +102,14 @@ def test_start_opens_the_lab_and_says_so(tiny_lab: Any, capsys: Any, monkeypatch
     assert "A tiny lab: 4 exercises, 10 points, about 13 minutes. Models train on: c" in text
     assert session._session is not None
     assert session._session.lab.name == "tiny"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_clears_no_bar(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COURSE_BARS", raising=False)
+    monkeypatch.delenv("COURSE_REDUCED", raising=False)
+    bar("a finite one", 2.0, above=1.0)
+    with pytest.raises(AssertionError, match="the number is"):
+        bar("the number", value, above=1.0)
+    with pytest.raises(AssertionError, match="the number is"):
+        bar("the number", value, below=1.0)

@@ -32,6 +32,8 @@ WITHIN = {
     "the_correlation_of_noise_between_dimensions_in_each_component": (0.0, 0.1),
     "the_correlation_of_noise_between_draws": (0.0, 0.06),
     "the_correlation_of_noise_between_calls": (0.0, 0.06),
+    "the_mean_of_the_noise's_4th_power": (0.0, 0.25),
+    "the_number_of_calls_(of_2)_that_draw_each_component_exactly_n·weight_times": (0.0, 1.5),
 }
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -62,17 +64,18 @@ def _uneven_edges(generator: Generator, bins: int, start: float = -3.0) -> Tenso
 
 def _uneven_bins(generator: Generator) -> list[Case]:
     cases = []
-    for n, bins in ((40, 5), (7, 6), (1, 3)):
+    for n, bins, filled in ((40, 5, 5), (7, 6, 6), (1, 3, 2)):
         edges = _uneven_edges(generator, bins)
-        low, high = float(edges[0]), float(edges[-1])
+        low, high = float(edges[0]), float(edges[filled])
         cases.append({"x": _uniform(generator, n, low=low + 0.01, high=high - 0.01), "edges": edges})
     return cases
 
 
 def _outside(generator: Generator) -> list[Case]:
-    # Everything beyond ±1 is outside; some of it by far.
-    x = torch.cat([_uniform(generator, 30, low=-3, high=3), torch.tensor([40.0, -70.0, 0.3])])
-    return [{"x": x[torch.randperm(33, generator=generator)], "edges": torch.linspace(-1, 1, 6)}]
+    # Everything beyond ±1 is outside; some of it by far, some by the last bit.
+    just = torch.tensor([1.0, -1.0]).nextafter(torch.tensor([2.0, -2.0]))
+    x = torch.cat([_uniform(generator, 30, low=-3, high=3), torch.tensor([40.0, -70.0, 0.3]), just])
+    return [{"x": x[torch.randperm(35, generator=generator)], "edges": torch.linspace(-1, 1, 6)}]
 
 
 def _on_the_edges(generator: Generator) -> list[Case]:
@@ -122,6 +125,12 @@ def uses_the_first_width(x: Tensor, edges: Tensor) -> Tensor:
     return counts / counts.sum() / (edges[1] - edges[0])
 
 
+@histogram_exercise.mistake("You divided by the mean width of the bins. Each bin has its own width: edges.diff().")
+def uses_the_mean_width(x: Tensor, edges: Tensor) -> Tensor:
+    counts = _counts(x, edges)
+    return counts / counts.sum() / edges.diff().mean()
+
+
 @histogram_exercise.mistake(
     "You cut the range into bins of equal width (as torch.histc does). The bins are where edges says, equal or not."
 )
@@ -142,6 +151,23 @@ def divides_by_all(x: Tensor, edges: Tensor) -> Tensor:
 def loses_the_last_edge(x: Tensor, edges: Tensor) -> Tensor:
     counts = _counts(x[x < edges[-1]], edges)
     return counts / counts.sum() / edges.diff()
+
+
+@histogram_exercise.mistake(
+    "A value on the last edge counts for the total, but lies in no bin: the area is below 1. It belongs to the last bin."
+)
+def counts_the_last_edge_in_no_bin(x: Tensor, edges: Tensor) -> Tensor:
+    return _counts(x[x < edges[-1]], edges) / _counts(x, edges).sum() / edges.diff()
+
+
+@histogram_exercise.mistake(
+    "If the last bins are empty, your result is too short: torch.bincount stops at the last bin that holds something. Give "
+    "it minlength=bins."
+)
+def forgets_minlength(x: Tensor, edges: Tensor) -> Tensor:
+    inside = x[(x >= edges[0]) & (x <= edges[-1])]
+    number = (torch.searchsorted(edges, inside, right=True) - 1).clamp(max=len(edges) - 2)
+    return torch.bincount(number) / (len(inside) * edges.diff())
 
 
 @histogram_exercise.mistake(
@@ -205,7 +231,7 @@ def _clouds(generator: Generator) -> list[Case]:
 
 def _far_clouds(generator: Generator) -> list[Case]:
     # Around 10,000 the squares have lost everything behind the point in float32.
-    return [{"x": _normal(generator, 50, 2) + torch.tensor([10_000.0, -20_000.0])}]
+    return [{"x": _normal(generator, 400, 2) + torch.tensor([10_000.0, -20_000.0])}]
 
 
 fit_exercise = Exercise(
@@ -317,11 +343,11 @@ def _points_and_gaussians(generator: Generator) -> list[Case]:
 
 
 def _ill_conditioned(generator: Generator) -> list[Case]:
-    # 50 dimensions with a spread of 0.01, then of 50: the determinant is 0, then infinite, in float32. Then units from
-    # thousandths to thousands: a condition number of 10^12.
+    # 400 dimensions with a spread of 0.01: the determinant is 0, in float64 too. 50 with a spread of 50: infinite in
+    # float32. Then units from thousandths to thousands: a condition number of 10^12.
     mixed = torch.logspace(-3, 3, 6)[torch.randperm(6, generator=generator)]
     cases = []
-    for d, scales in ((50, torch.full((50,), 0.01)), (50, torch.full((50,), 50.0)), (6, mixed)):
+    for d, scales in ((400, torch.full((400,), 0.01)), (50, torch.full((50,), 50.0)), (6, mixed)):
         cov = _covariance(generator, d, scales)
         x = _normal(generator, 3, d) @ torch.linalg.cholesky(cov).T
         cases.append({"x": x, "mean": torch.zeros(d), "cov": cov})
@@ -343,8 +369,8 @@ gaussian_exercise = Exercise(
     parts=[
         Part("value", "one log-density in nats for each point", probes.log_density, _points_and_gaussians,
              tolerance=(1e-4, 1e-4), weight=2),
-        Part("stability", "50 dimensions, and units from thousandths to thousands", probes.log_density, _ill_conditioned,
-             tolerance=(1e-4, 1e-2)),
+        Part("stability", "400 dimensions, and units from thousandths to thousands", probes.log_density_or_refusal,
+             _ill_conditioned, tolerance=(1e-4, 1e-2)),
         Part("refusal", "an error that says so if cov is not positive definite, and only then", probes.refusal,
              _no_covariances),
     ],
@@ -391,6 +417,41 @@ def halves_the_determinant_twice(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor
     return -0.5 * squares - 0.5 * half_log_det - constant
 
 
+@gaussian_exercise.mistake("Subtract half of log |Σ|: as log |Σ| = 2 Σ log L_ii, that is the sum of the log L_ii.")
+def subtracts_the_whole_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    squares, half_log_det, constant = _parts_of(x, mean, cov)
+    return -0.5 * squares - 2 * half_log_det - constant
+
+
+@gaussian_exercise.mistake("The term − ½ log |Σ| is missing: a wide bell is low.")
+def forgets_the_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    squares, _, constant = _parts_of(x, mean, cov)
+    return -0.5 * squares - constant
+
+
+@gaussian_exercise.mistake("You did not subtract the mean: the bell stands at 0. Use x − mean.")
+def ignores_the_mean(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    return gaussian_log_prob(x, torch.zeros_like(mean), cov)
+
+
+@gaussian_exercise.mistake("The length of L⁻¹ (x − μ) is not squared: −½ ‖L⁻¹ (x − μ)‖².")
+def forgets_to_square_the_length(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    squares, half_log_det, constant = _parts_of(x, mean, cov)
+    return -0.5 * squares.sqrt() - half_log_det - constant
+
+
+@gaussian_exercise.mistake("You counted points instead of dimensions: the constant is − D/2 · log 2π, with D = x.shape[1].")
+def counts_points_as_dimensions(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    squares, half_log_det, _ = _parts_of(x, mean, cov)
+    return -0.5 * squares - half_log_det - 0.5 * len(x) * LOG_2_PI
+
+
+@gaussian_exercise.mistake("You solved with cov instead of L: ‖Σ⁻¹ (x − μ)‖² divides by the variance twice. Solve with L.")
+def solves_with_the_covariance(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    _, half_log_det, constant = _parts_of(x, mean, cov)
+    return -0.5 * torch.linalg.solve(cov, (x - mean).T).square().sum(dim=0) - half_log_det - constant
+
+
 @gaussian_exercise.mistake("The sign of the determinant is wrong: a wide bell is low, so ½ log |Σ| is subtracted.")
 def adds_the_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     squares, half_log_det, constant = _parts_of(x, mean, cov)
@@ -398,8 +459,8 @@ def adds_the_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
 
 
 @gaussian_exercise.mistake(
-    "Right for small, tame matrices. But det and inv leave float32's range: in 50 dimensions the determinant is 0 or "
-    "infinite. And a determinant above 0 is no proof of a covariance. Go by the Cholesky factor."
+    "Right for small, tame matrices. But the determinant leaves the range of float32, and even of float64: in many "
+    "dimensions it is 0 or infinite. And a matrix that is no covariance is not refused. Go by the Cholesky factor."
 )
 def by_determinant_and_inverse(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     centred = x - mean
@@ -408,8 +469,8 @@ def by_determinant_and_inverse(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
 
 
 @gaussian_exercise.mistake(
-    "The values are right, but a matrix that is no covariance gets a number too: slogdet does not mind. Cholesky does: "
-    "raise an error that says 'not positive definite'."
+    "The values are right, but a matrix that is no covariance gets an answer too. Where there is no Cholesky factor, raise "
+    "a ValueError that says 'not positive definite'."
 )
 def refuses_nothing(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     centred = x - mean
@@ -417,6 +478,46 @@ def refuses_nothing(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
     if torch.linalg.cholesky_ex(cov).info == 0:
         squares = _parts_of(x, mean, cov)[0]
     return -0.5 * squares - 0.5 * torch.linalg.slogdet(cov).logabsdet - 0.5 * len(mean) * LOG_2_PI
+
+
+@gaussian_exercise.mistake(
+    "The values are right, but only a singular matrix is refused (where solve or inv fails). One with a direction of "
+    "negative spread, as [[1, 2], [2, 1]], gets a number: slogdet does not mind. Cholesky does."
+)
+def refuses_singular_matrices_only(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    centred = (x - mean).T
+    squares = (torch.linalg.solve(cov, centred) * centred).sum(dim=0)
+    return -0.5 * (squares + torch.linalg.slogdet(cov).logabsdet + len(mean) * LOG_2_PI)
+
+
+@gaussian_exercise.mistake(
+    "You go by the sign of the determinant. Two directions of negative spread make a determinant above 0, and that is no "
+    "covariance. The Cholesky factor exists only if no direction is negative."
+)
+def goes_by_the_sign_of_the_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    if torch.linalg.slogdet(cov).sign <= 0:
+        raise ValueError("cov is not positive definite")
+    return refuses_singular_matrices_only(x, mean, cov)
+
+
+@gaussian_exercise.mistake(
+    "You refuse a matrix if its determinant is not above 0. A good covariance of many dimensions has one that float32 takes "
+    "for 0, and two directions of negative spread make one above 0. Go by the Cholesky factor."
+)
+def refuses_by_determinant(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    if torch.det(cov) <= 0:
+        raise ValueError("cov is not positive definite")
+    return by_determinant_and_inverse(x, mean, cov)
+
+
+@gaussian_exercise.mistake(
+    "You refuse a good covariance, by its eigenvalues. Their rounding errors are those of the largest one, so beside a "
+    "million a true millionth may come out below 0. Cholesky works in the units of each dimension."
+)
+def refuses_by_eigenvalues(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
+    if torch.linalg.eigvalsh(cov).min() <= 1e-6 * cov.diagonal().max():
+        raise ValueError("cov is not positive definite")
+    return gaussian_log_prob(x, mean, cov)
 
 
 @gaussian_exercise.mistake(
@@ -533,19 +634,31 @@ def _far_queries(generator: Generator) -> list[Case]:
     ]
 
 
+def _many_kernels(generator: Generator) -> list[Case]:
+    # Queries on the data itself, and points that occur twice: each counts. In the plane hundreds of kernels matter.
+    line, plane = _normal(generator, 150, 1), _normal(generator, 300, 2)
+    return [
+        {"query": line[:6], "data": torch.cat([line, line[:60]]), "bandwidth": 0.1},
+        {"query": torch.cat([plane[:3], _normal(generator, 3, 2)]), "data": plane, "bandwidth": 0.4},
+    ]
+
+
 kernel_exercise = Exercise(
     kernel_log_density,
     parts=[
         Part("line", "points on a line", probes.kernel, _kernels_on_a_line, tolerance=(1e-4, 1e-3)),
         Part("space", "points in several dimensions", probes.kernel, _kernels_in_space, tolerance=(1e-4, 1e-3)),
+        Part("many", "hundreds of points, some of them twice, and queries on them", probes.kernel, _many_kernels,
+             tolerance=(1e-4, 1e-3)),
         Part("far", "queries far from all data", probes.kernel, _far_queries, tolerance=(1e-4, 1e-2)),
     ],
     hints=[
-        "All distances at once: torch.cdist(query, data) is (M, N). A kernel's exponent is −½ (distance / bandwidth)².",
+        "All distances at once: torch.cdist(query, data) is (M, N). A kernel's exponent is −½ (distance / bandwidth)². "
+        "(Data far from 0, around 1000, needs cdist's compute_mode='donot_use_mm_for_euclid_dist': here either will do.)",
         "torch.logsumexp(exponents, dim=1) is the log of the sum over the data. The mean is the sum divided by N.",
         "Each kernel has the height 1 / (bandwidth · √2π)^D: subtract D · (log bandwidth + ½ log 2π), and log N.",
     ],
-)
+)  # fmt: skip
 
 
 def _exponents(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
@@ -589,6 +702,29 @@ def height_of_one_dimension(query: Tensor, data: Tensor, bandwidth: float) -> Te
 )
 def two_pi_once(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     return kernel_log_density(query, data, bandwidth) + (query.shape[1] - 1) * 0.5 * LOG_2_PI
+
+
+@kernel_exercise.mistake("log bandwidth counts only once. A kernel's height is 1 / (h √2π)^D: it must come D times.")
+def log_bandwidth_once(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
+    return kernel_log_density(query, data, bandwidth) + (query.shape[1] - 1) * math.log(bandwidth)
+
+
+@kernel_exercise.mistake("You divided by the number of queries. The mean goes over the data: subtract log N, N = len(data).")
+def divides_by_the_queries(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
+    return kernel_log_density(query, data, bandwidth) + math.log(len(data) / len(query))
+
+
+@kernel_exercise.mistake("Only the nearest kernel counts (max). The density is the mean of all of them: torch.logsumexp.")
+def takes_the_nearest_kernel(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
+    nearest = _exponents(query, data, bandwidth).amax(dim=1)
+    return nearest - math.log(len(data)) - _height(query.shape[1], bandwidth)
+
+
+@kernel_exercise.mistake("A point of the data does not count where the query lies on it. The mean goes over all N kernels.")
+def leaves_itself_out(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
+    exponents = _exponents(query, data, bandwidth)
+    exponents = exponents.masked_fill(exponents == 0, -math.inf)
+    return torch.logsumexp(exponents, dim=1) - math.log(len(data)) - _height(query.shape[1], bandwidth)
 
 
 @kernel_exercise.mistake("The kernels are not normalised: subtract D · (log bandwidth + ½ log 2π).")
@@ -635,6 +771,12 @@ def leaves_the_logarithm(query: Tensor, data: Tensor, bandwidth: float) -> Tenso
 def kernels_by_distributions(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
     each = Normal(data, bandwidth).log_prob(query[:, None]).sum(dim=-1)
     return each.logsumexp(dim=-1) - math.log(data.shape[0])
+
+
+@kernel_exercise.style
+def kernels_by_the_fast_distances(query: Tensor, data: Tensor, bandwidth: float) -> Tensor:
+    exponents = -0.5 * (torch.cdist(query, data) / bandwidth).square()
+    return torch.logsumexp(exponents, dim=1) - math.log(len(data)) - _height(query.shape[1], bandwidth)
 
 
 @kernel_exercise.style
@@ -715,11 +857,11 @@ inverse_exercise = Exercise(
     inverse_cdf_sample,
     parts=[
         Part("value", "where each u falls, in bins that differ in width", probes.inverse, _normalised_histograms,
-             tolerance=(1e-3, 1e-3), weight=2),
+             tolerance=(1e-5, 1e-4), weight=2),
         Part("unnormalised", "a density whose area is not 1", probes.inverse, _unnormalised_histograms,
-             tolerance=(1e-3, 1e-3)),
+             tolerance=(1e-5, 1e-4)),
         Part("flat", "u at 0, nearly at 1, and where the CDF is flat: empty bins are never drawn", probes.inverse,
-             _flat_stretches, view=_where_it_falls, tolerance=(0.0, 1e-3)),
+             _flat_stretches, view=_where_it_falls, tolerance=(0.0, 1e-4)),
     ],
     hints=[
         "Mass is height times width. Its running sum, with a 0 in front and divided by the last, is the CDF at the edges.",
@@ -805,6 +947,19 @@ def ignores_u(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     return torch.lerp(edges[number], edges[number + 1], torch.rand_like(u))
 
 
+@inverse_exercise.mistake("New dice draw the bin, and u says only the place in it. u decides both: searchsorted(cdf, u).")
+def uses_u_for_the_place_only(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
+    number = torch.multinomial(density * edges.diff(), len(u), replacement=True)
+    return torch.lerp(edges[number], edges[number + 1], u)
+
+
+@inverse_exercise.mistake("You go into each bin by the mean width. Bins differ in width: from edges[bin] to edges[bin + 1].")
+def goes_by_the_mean_width(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
+    cdf = _cumulated(density * edges.diff())
+    number = _bin_of(u, cdf)
+    return edges[number] + edges.diff().mean() * (u - cdf[number]) / (cdf[number + 1] - cdf[number])
+
+
 @inverse_exercise.mistake("This is the CDF at u, a share. You need its inverse: the place x at which the CDF has reached u.")
 def computes_the_cdf(u: Tensor, edges: Tensor, density: Tensor) -> Tensor:
     cdf = _cumulated(density * edges.diff())
@@ -882,6 +1037,11 @@ def _mixture_statistics(answers: dict[str, Any], n: int, weights: Tensor, means:
         "the_correlation_of_noise_between_dimensions_in_each_component": correlation,
         "the_correlation_of_noise_between_draws": (scaled[:half] * scaled[half : 2 * half]).mean(dim=0),
         "the_correlation_of_noise_between_calls": (scaled * noise[1].clamp(-10, 10)).mean(dim=0),
+        "the_mean_of_the_noise's_4th_power": scaled.clamp(-10, 10).pow(4).mean(),
+        # One right call in ten thousand does so, two in a row never.
+        "the_number_of_calls_(of_2)_that_draw_each_component_exactly_n·weight_times": sum(
+            ((c.sum(dim=0) - n * weights).abs() < 1).all().double() for c in chosen
+        ),
     }
 
 
@@ -900,6 +1060,7 @@ def _at_the_means(answers: dict[str, Any], n: int, weights: Tensor, means: Tenso
     return {
         "the_distance_of_x_from_the_mean_of_its_component": (answers["x"] - means[component]).abs().max(),
         "the_number_of_draws_from_a_component_of_weight_0": (weights[component] == 0).sum().double(),
+        "the_number_of_components_that_are_not_int64": float(n * (answers["component"].dtype != torch.int64)),
     }
 
 
@@ -945,11 +1106,42 @@ def ignores_weights(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pai
 
 
 @ancestral_exercise.mistake(
-    "You drew one component for all. Draw n of them: torch.multinomial(weights, n, replacement=True)."
+    "All draws come from one component: one draw for all, or the largest weight. Draw n: torch.multinomial(weights, n, "
+    "replacement=True)."
 )
 def one_component_for_all(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
     component = _choose(1, weights).expand(n).clone()
     eps = torch.randn(n, means.shape[1], device=means.device)
+    return _from_component(component, means, torch.linalg.cholesky(covs), eps), component
+
+
+@ancestral_exercise.mistake("Categorical(logits=weights) takes weights for logarithms. But they are shares: probs=weights.")
+def takes_weights_for_logits(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
+    return ancestral_sample(n, weights.softmax(dim=0), means, covs)
+
+
+@ancestral_exercise.mistake(
+    "Each component comes exactly n · weight times, in every call. Independent draws scatter around that number: "
+    "torch.multinomial throws the dice for each."
+)
+def shuffles_round_counts(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
+    ends = (n * weights.cumsum(0)).round()[:-1]
+    component = torch.searchsorted(ends, torch.randperm(n, device=weights.device).to(ends.dtype), right=True)
+    eps = torch.randn(n, means.shape[1], device=means.device)
+    return _from_component(component, means, torch.linalg.cholesky(covs), eps), component
+
+
+@ancestral_exercise.mistake("The noise is uniform, from 0 to 1 (torch.rand). It must be standard normal: torch.randn.")
+def draws_uniform_noise(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
+    component = _choose(n, weights)
+    eps = torch.rand(n, means.shape[1], device=means.device)
+    return _from_component(component, means, torch.linalg.cholesky(covs), eps), component
+
+
+@ancestral_exercise.mistake("All draws of a component share one noise. Draw eps with the shape (n, D), not (K, D).")
+def shares_noise_in_a_component(n: int, weights: Tensor, means: Tensor, covs: Tensor) -> Pair:
+    component = _choose(n, weights)
+    eps = torch.randn(means.shape, device=means.device)[component]
     return _from_component(component, means, torch.linalg.cholesky(covs), eps), component
 
 
@@ -1145,7 +1337,7 @@ QUESTIONS = [
             ),
             "c": (
                 "She can: half a turn later the shadow is the mirror image, left and right swapped. She looks for that "
-                "frame. Compare the first two films once more."
+                "frame. Compare the first and the third film once more."
             ),
         },
         hints=["Two of the films above were made by different worlds and are the same. In what do these worlds differ?"],

@@ -101,7 +101,7 @@ else:
 
 # %% [markdown]
 r"""
-The first row is rendered, the second made up. The made-up ones are blurred: seen in a row you tell them easily. The
+The first row is rendered, the second made up. The made-up ones are blurred: seen in a row you can tell them apart easily. The
 riddle was hard because we *picked*: of 200 drawings we took the one that looks most like a training image, brightness apart, and raised the
 contrast of all three. Remember that when somebody shows you one splendid sample.
 
@@ -205,7 +205,7 @@ r"""
 **Outliers.** Of the hours that a car's camera has recorded, perhaps 95 % are sunny, straight and on a motorway. The rest is what hurts. A
 model of $p(x)$ knows when it meets the rest; the left map answers with full confidence.
 
-**Debiasing.** A set of faces may hold a thousand of one tone, seen from the front, for each one of another. Who knows $p(x)$ knows what is rare
+**Debiasing.** A set of faces may hold a thousand of one tone, seen from the front, for each one of another. Whoever knows $p(x)$ knows what is rare
 in the data, and can show it to the learner more often. No labels needed.
 
 Both are in lab 3, measured. First we need a $p(x)$.
@@ -221,9 +221,9 @@ truth = MixtureSameFamily(
     Categorical(torch.tensor([0.45, 0.35, 0.20])),
     Normal(torch.tensor([-2.0, 0.5, 3.0]), torch.tensor([0.35, 1.0, 0.25])),
 )
+LOW, HIGH = -5.0, 5.0  # one draw in 800,000 lies outside, and is moved to the edge: so it can be counted
 torch.manual_seed(SEED)
-x, unseen = truth.sample((200,)), truth.sample((2_000,))
-LOW, HIGH = -5.0, 5.0
+x, unseen = (truth.sample((n,)).clamp(LOW, HIGH) for n in (200, 2_000))
 line = torch.linspace(LOW, HIGH, 1001)
 
 
@@ -313,7 +313,7 @@ def histogram(data: Tensor, bins: int, extra: float = 0.0):
 
     def log_density(query: Tensor) -> Tensor:
         number = torch.searchsorted(edges, query, right=True) - 1
-        within = (number >= 0) & (number < bins)
+        within = (query >= LOW) & (query <= HIGH)  # the last bin holds the last edge too
         return torch.where(within, density[number.clamp(0, bins - 1)], 0.0).log()
 
     return log_density
@@ -332,9 +332,9 @@ Six bins are too coarse, 150 are a comb. With 24 the three heaps show. But who s
 ## 4. How far is the model from the truth?
 
 Here is a judge that needs no dashed line. Take points that the model has **not** seen, and ask how probable it finds them:
-the **held-out log-likelihood**, the mean of $\log p_{\text{model}}(x)$ over new points, in nats per point. A good model expected them.
+the **held-out log-likelihood**, the mean of $\log p_{\text{model}}(x)$ over new points, in nats per point (nats: the logarithm is the natural one). A good model expected them.
 
-And when we do know the truth, we can say how much worse than perfect that is. The distance
+And when we do know the truth, we can say how much worse than perfect that is. The **Kullback–Leibler divergence**
 
 $$\mathrm{KL}(p_{\text{data}} \,\|\, p_{\text{model}}) = \mathbb E_{x \sim p_{\text{data}}}\big[\log p_{\text{data}}(x) - \log p_{\text{model}}(x)\big] \;\ge\; 0$$
 
@@ -344,7 +344,7 @@ what the model invents; this one asks what it misses.)
 """
 
 # %%
-many = truth.sample((100_000,))
+many = truth.sample((100_000,)).clamp(LOW, HIGH)
 
 
 def judge(models: dict) -> dict[str, float]:
@@ -367,7 +367,10 @@ Look at the first two columns: on its own points the comb is the *best*, better 
 make no judge. (On any one set of points the truth may lose a little. On average nothing beats it.)
 
 And look at **inf**. If one single unseen point falls into an empty bin, the histogram has called it impossible, and $\log 0 = -\infty$. A model must
-never be that sure. The old remedy: pretend that you have seen one more point in every bin.
+never be that sure. (Six bins have a finite held-out number, and yet an infinite KL: among the 100,000 draws a few fall into the first bin, which is
+empty. Among the 2,000 unseen points none did.)
+
+The old remedy: pretend that you have seen one more point in every bin.
 """
 
 # %%
@@ -378,7 +381,7 @@ kl_of_histograms = judge(smoothed)
 
 # %% [markdown]
 r"""
-Now every model has a finite number, and the number agrees with the eye: 24 bins beat 6, and they beat 150.
+Now every model has a finite number, and the number agrees with the eye: 24 bins beat both 6 and 150.
 
 ## 5. A bell
 
@@ -463,12 +466,34 @@ kl_of_bell = judge(bell)["normal distribution"]
 
 # %% [markdown]
 r"""
-The bell misses the peaks, and promises points in the gap around −0.8 where few are. Its numbers say it: half a nat from the truth. More data
-will not help it, for its *shape* is wrong. (Its training and held-out columns are nearly alike: two numbers cannot learn 200 points by heart.)
+The bell misses the peaks, and promises points in the gap around −1 where few are. Its numbers say it: half a nat from the truth. More data
+will not help it, for its *shape* is wrong. (Its two columns differ by 0.08, but two numbers cannot learn 200 points by
+heart. That is the luck of these 200: even the truth's own two columns, in section 4, differ by as much.)
 
 ## 6. A small bell on every point
 
-Let the data speak more freely, without the histogram's steps. Put a small normal distribution on **every** data point, and average them:
+Let the data speak more freely, without the histogram's steps. Put a small normal distribution on **every** data point, and average them. With five
+points it looks like this:
+"""
+
+# %%
+five = torch.tensor([-2.3, -1.7, 0.1, 1.0, 3.0])
+bells = torch.exp(-((line[:, None] - five) ** 2) / (2 * 0.4**2)) / (0.4 * math.sqrt(2 * math.pi))
+fig, ax = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
+ax.fill_between(line, bells.mean(dim=1), color=plots.COLOURS[5], alpha=0.5, label="their average")
+small_bells = ax.plot(line, bells / 5, "--", color=plots.COLOURS[0], linewidth=1.2)
+small_bells[0].set_label("small bells, a fifth of each")
+ax.plot(five, torch.zeros(5), "|", color=plots.COLOURS[3], markersize=12, label="five points")
+ax.set(title="A small bell on every point, of width h = 0.4", xlabel="x", ylabel="density")
+fig.legend(loc="outside lower center", ncols=3, frameon=False)
+plots.show(
+    fig,
+    alt="Five ticks on a line with a small bell over each. Where two bells overlap, their average is one higher hill.",
+)
+
+# %% [markdown]
+r"""
+As a formula, for $N$ points in $D$ dimensions:
 
 $$p(x) = \frac1N \sum_{n=1}^{N} \mathcal N(x;\ x_n,\ h^2 I).$$
 
@@ -517,7 +542,7 @@ kl_of_kernels = judge(estimated)
 
 # %% [markdown]
 r"""
-At $h = 0.02$ stands a forest of needles: this model believes that new points will fall just where old ones did. At
+At $h = 0.02$ stands a forest of needles (the tallest leave the picture): this model believes that new points will fall just where old ones did. At
 $h = 1$ all is blurred. In between it comes nearer to the truth than bell and histogram.
 
 (How far can you trust the KLs? With 100,000 draws their standard errors are about 0.001 to 0.003; at $h = 0.02$, where the log-density varies
@@ -570,7 +595,7 @@ r"""
 ## 7. The same in two dimensions
 
 Your functions take points of any dimension. So back to the arcs, 600 points and no labels. The histogram cuts the plane into squares, with a
-tenth of a point added to each. The number above each map is the held-out log-likelihood; the truth is the first map.
+tenth of a point added to each. (A whole one would be too much: there are 450 squares and only 600 points.) The number above each map is the held-out log-likelihood; the truth is the first map.
 """
 
 # %%
@@ -657,6 +682,7 @@ for i, height in enumerate((0.15, 0.55, 0.9)):
         "marker": plots.MARKERS[i + 1],
         "markersize": 5,
         "linestyle": "--",
+        "clip_on": False,  # the markers on the axes are whole
     }
     ax.plot([LOW, hit, hit], [height, height, 0], label=f"u = {height}: x = {hit:.2f}", **style)
 ax.set(
@@ -696,7 +722,7 @@ mass lies in it.
 
 With your function the histogram makes points: as many as you like. The number in the title is the largest difference between the
 cumulative distributions of the drawn points and of the unseen data (0: the same, 1: nothing in common; two sets of 2,000 true points differ by
-about 0.03).
+about 0.03). Expect up to about twice that: the histogram knows only 200 points.
 """
 
 
@@ -805,9 +831,7 @@ energies = {name: energy_distance(s, unseen_arcs) for name, s in samples.items()
 fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex=True, sharey=True, layout="constrained")
 shown = {"the data": arcs, **samples}
 for i, (ax, (name, points)) in enumerate(zip(axes.flat, shown.items(), strict=True)):
-    ax.scatter(
-        *points[:600].T, s=6, color=plots.COLOURS[i % 7], marker=plots.MARKERS[i], linewidths=0
-    )
+    ax.scatter(*points[:600].T, s=7, color=plots.COLOURS[i % 7], marker="o", linewidths=0)
     note = f": {strays[name]:.0%} strays" if name in strays else ""
     ax.set(
         title=name + note,
@@ -947,22 +971,42 @@ know that there is an angle.
 
 But they can **compare** shadows. Tie every shadow to the 16 that look most like it. The result is a net, and if one could lay it out on a table without
 crossing its threads, it would be a *ring*: neighbours of neighbours of neighbours, all the way round and back to the start. The layout can be
-computed: the smoothest two patterns on the net (eigenvectors of its Laplacian) go once around the ring like a cosine and a sine.
+computed: the smoothest two patterns on the net (eigenvectors of its Laplacian) go once around the ring like a cosine and a sine. Let them be the two
+coordinates on the table.
 """
 
 
 # %%
-def ring_angle(images: Tensor, neighbours: int = 16) -> Tensor:
-    """Lay out the net of most similar images, and read off each one's angle on the ring (N,)."""
+def lay_out(images: Tensor, neighbours: int = 16) -> Tensor:
+    """Lay out the net of most similar images on a table: a place (2,) for each image, (N, 2)."""
     flat = images.flatten(1)
     nearest = torch.cdist(flat, flat).topk(neighbours + 1, largest=False).indices
     net = torch.zeros(len(flat), len(flat)).scatter_(1, nearest, 1.0)
     net = torch.maximum(net, net.T).fill_diagonal_(0.0)
     laplacian = net.sum(dim=1).diag() - net
     patterns = torch.linalg.eigh(laplacian).eigenvectors  # the smoothest first; 0 is constant
-    return torch.atan2(patterns[:, 2], patterns[:, 1])
+    return patterns[:, 1:3]
 
 
+places = lay_out(wall)
+fig, ax = plt.subplots(figsize=(5, 3.8), layout="constrained")
+shown = ax.scatter(*places.T, c=true_angle.rad2deg(), s=14, cmap="twilight", vmin=0, vmax=360)
+fig.colorbar(shown, ax=ax, label="true angle (degrees)", ticks=range(0, 361, 90))
+ax.set(title="400 shadows on the table", xlabel="pattern 1", ylabel="pattern 2", aspect="equal")
+ax.set(xticks=(-0.05, 0, 0.05), yticks=(-0.05, 0, 0.05))
+plots.show(
+    fig,
+    alt="400 points form a ring. Their colours, the true angles, run once around it without a jump.",
+)
+
+# %% [markdown]
+r"""
+A ring, found from shadows alone. The colours are ours: they show the true angle, which the prisoners cannot see, and it runs once around. So each shadow's
+place on the ring *is* its angle. Let us read it off, and compare.
+"""
+
+
+# %%
 def agreement(found: Tensor, true: Tensor) -> tuple[float, int, float]:
     """Compare angles up to where they start and which way they run.
 
@@ -975,10 +1019,10 @@ def agreement(found: Tensor, true: Tensor) -> tuple[float, int, float]:
     return max(tries)
 
 
-found_angle = ring_angle(wall)
+found_angle = torch.atan2(places[:, 1], places[:, 0])
 agrees, direction, shift = agreement(found_angle, true_angle)
 aligned = (direction * found_angle - shift) % (2 * math.pi)
-error = torch.atan2((aligned - true_angle).sin(), (aligned - true_angle).cos()).abs().rad2deg()
+error = torch.atan2((aligned - true_angle).sin(), (aligned - true_angle).cos())  # −π to π
 order = found_angle.argsort()
 plots.show(
     plots.image_rows(
@@ -987,7 +1031,8 @@ plots.show(
     alt="Twelve shadows in which the tree turns step by step.",
 )
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.7), layout="constrained")
-panels = ("as found", found_angle % (2 * math.pi)), ("start and direction adjusted", aligned)
+adjusted = true_angle + error  # no jump from 360 to 0
+panels = ("as found", found_angle % (2 * math.pi)), ("start and direction adjusted", adjusted)
 for i, (ax, (name, angle)) in enumerate(zip(axes, panels, strict=True)):
     ax.scatter(
         true_angle.rad2deg(), angle.rad2deg(), s=8, color=plots.COLOURS[i], marker=plots.MARKERS[i]
@@ -1005,11 +1050,14 @@ plots.show(
     alt="Two scatter plots of recovered against true angle: left a slanted line that is shifted and may run backwards, "
     "right a line close to the diagonal.",
 )
-print(f"mean error once start and direction are adjusted: {error.mean():.1f} degrees")
+print("as found, the angle runs", "as the true one does" if direction == 1 else "backwards")
+print(f"mean error, start and direction adjusted: {error.abs().rad2deg().mean():.1f} degrees")
 
 # %% [markdown]
 r"""
-Nobody told them the angle, nor that there is one. They recovered it to within some degrees, **up to two things**: where it starts, and which way it runs.
+Nobody told them a single angle. (That one number goes round a ring, we guessed for them when we drew the table; the picture says that we guessed right.)
+They recovered it to within some degrees, **up to two things**: where it starts, and which way it runs. Look at the left picture: the line does not
+start at 0. And whether it rises or falls hangs on the sign of an eigenvector, which is arbitrary.
 
 Where it starts is a matter of taste. But which way? Left or right, surely that is a fact, and the shadows should tell?
 
@@ -1031,6 +1079,7 @@ for ax, points, name, way in zip(
             "color": plots.COLOURS[(6, 0, 1, 2)[i]],
             "marker": plots.MARKERS[i],
             "markersize": 4,
+            "zorder": 3 if i == 0 else 2,  # from above the trunk is one point: on top
         }
         ax.plot(*piece[:, :2].T, markevery=4, label=names[i], **style)
     arc = -way * torch.linspace(0.3, 1.2, 30)  # as theta grows, the tree turns clockwise

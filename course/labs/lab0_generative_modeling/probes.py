@@ -41,19 +41,33 @@ def log_density(candidate: Any, x: Tensor, mean: Tensor, cov: Tensor) -> dict[st
     return {"log_density": candidate(x, mean, cov)}
 
 
+def _refuses(candidate: Any, x: Tensor, mean: Tensor, cov: Tensor) -> tuple[Any, str | None]:
+    """Return what it returns, and what its error says if it refuses cov."""
+    try:
+        return candidate(x, mean, cov), None
+    except NotImplementedError:
+        raise  # what is not written yet refuses nothing
+    except (ValueError, RuntimeError) as error:
+        return None, str(error)
+
+
+@probe()
+def log_density_or_refusal(candidate: Any, x: Tensor, mean: Tensor, cov: Tensor) -> dict[str, Any]:
+    """Call it; write down whether it takes a good covariance for none."""
+    values, error = _refuses(candidate, x, mean, cov)
+    return {
+        "the_number_of_errors_raised_for_a_good_covariance": float(error is not None),
+        "log_density": x.new_zeros(len(x)) if error is not None else values,
+    }
+
+
 @probe()
 def refusal(candidate: Any, x: Tensor, mean: Tensor, cov: Tensor) -> dict[str, Any]:
     """Call it with a matrix that may be no covariance; write down whether it raises an error, and one that says why."""
-    raised, says_why = False, False
-    try:
-        candidate(x, mean, cov)
-    except NotImplementedError:
-        raise  # what is not written yet refuses nothing
-    except Exception as error:
-        raised, says_why = True, "positive" in str(error).lower()
+    _, error = _refuses(candidate, x, mean, cov)
     return {
-        "the_number_of_errors_raised": float(raised),
-        "the_number_of_errors_that_say_'not_positive_definite'": float(says_why),
+        "the_number_of_errors_raised_(0_for_a_covariance,_1_for_none,_as_[[1,_2],_[2,_1]])": float(error is not None),
+        "the_number_of_errors_that_say_'not_positive_definite'": float("positive" in (error or "").lower()),
     }
 
 
