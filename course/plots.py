@@ -91,7 +91,10 @@ def latent_planes(
         fig.legend(handles, texts, loc="outside lower center", ncols=columns, frameon=False, markerscale=2.5)
     else:
         fig.colorbar(points, ax=axes[0].tolist(), label=label, shrink=0.85)
-    fig.suptitle(title)
+    if len(planes) == 1:
+        axes[0, 0].set_title(f"{title}: {next(iter(planes))}")
+    else:
+        fig.suptitle(title)
     return fig
 
 

@@ -128,9 +128,9 @@ def _left_behind(model: Any, images: Any, gradients_enabled: bool) -> dict[str, 
         "the_decoder's_mode_afterwards": model.decoder.training,
     }
     switches = {
-        "images.requires_grad": getattr(images, "requires_grad", False),
-        "torch.is_grad_enabled()_afterwards": gradients_enabled,
-        "requires_grad_of_the_parameters_afterwards": all(parameter.requires_grad for parameter in model.parameters()),
+        "the_images_carry_gradients": getattr(images, "requires_grad", False),
+        "gradients_are_enabled_afterwards": gradients_enabled,
+        "the_parameters_take_gradients_afterwards": all(parameter.requires_grad for parameter in model.parameters()),
     }
     return _named(seen, "(1:_training,_0:_eval)") | _named(switches, "(1:_True,_0:_False)")
 
