@@ -55,16 +55,21 @@ def image_rows(rows: Mapping[str, Tensor], title: str, column_titles: Sequence[s
 
 
 def latent_planes(
-    planes: Mapping[str, Tensor], factor: Tensor, label: str, title: str, names: Mapping[int, str] | None = None
+    planes: Mapping[str, Tensor],
+    factor: Tensor,
+    label: str,
+    title: str,
+    names: Mapping[int, str] | None = None,
+    prior: bool = True,
 ) -> Figure:
     """Scatter the codes of several models side by side, coloured by one factor.
 
     planes: caption -> codes (N, 2). factor: (N,); up to ten different whole numbers are classes, with a legend instead
-    of a colour bar, in which names (number -> word) may say what they are. A circle of radius 2 shows where N(0, I) has
-    86 % of its mass.
+    of a colour bar, in which names (number -> word) may say what they are. prior: draw a circle of radius 2, where N(0, I)
+    has 86 % of its mass.
     """
-    width = 3.0 * len(planes) + 1.4
-    fig, axes = plt.subplots(1, len(planes), figsize=(width, 3.7), squeeze=False, layout="constrained")
+    width = 3.0 * len(planes) + 0.6
+    fig, axes = plt.subplots(1, len(planes), figsize=(width, 4), squeeze=False, layout="constrained")
     factor = factor.cpu().float()
     classes = factor.unique().tolist() if len(factor.unique()) <= 10 and bool((factor == factor.round()).all()) else []
     for ax, (caption, codes) in zip(axes[0], planes.items(), strict=True):
@@ -75,16 +80,21 @@ def latent_planes(
             style = {"color": COLOURS[i % 7], "marker": MARKERS[(i + i // 7) % 7]}
             name = (names or {}).get(int(number), f"{number:g}")
             ax.scatter(*z[factor == number].T, s=7, linewidths=0, label=name, rasterized=True, **style)
-        ax.add_patch(Circle((0, 0), 2, fill=False, color="black", linestyle="--", linewidth=1.2))
+        if prior:
+            ax.add_patch(Circle((0, 0), 2, fill=False, color="black", linestyle="--", linewidth=1.2))
         reach = 1.05 * max(2.2, float(z.abs().max()))
         ax.set(title=caption, xlabel="$z_1$", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes[0, 0].set_ylabel("$z_2$")
     if classes:
         handles, texts = axes[0, 0].get_legend_handles_labels()
-        fig.legend(handles, texts, title=label, loc="outside right center", frameon=False, markerscale=2.5)
+        columns = min(len(texts), 2 + 2 * len(planes))  # below, so that the title stands over the panels' middle
+        fig.legend(handles, texts, loc="outside lower center", ncols=columns, frameon=False, markerscale=2.5)
     else:
         fig.colorbar(points, ax=axes[0].tolist(), label=label, shrink=0.85)
-    fig.suptitle(title)
+    if len(planes) == 1:
+        axes[0, 0].set_title(f"{title}: {next(iter(planes))}")
+    else:
+        fig.suptitle(title)
     return fig
 
 
@@ -145,7 +155,8 @@ def sweep(by_beta: Mapping[float, Mapping[str, Sequence[float]]], title: str) ->
     for i, (beta, rows) in enumerate(by_beta.items()):
         style = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "linestyle": "none"}
         left.plot(rows["kl"], rows["squared_error"], label=f"β = {beta:g}", **style)
-        right.plot([i] * len(rows["mig"]), rows["mig"], alpha=0.7, **style)
+        seeds = range(len(rows["mig"]))  # side by side, so that equal ones do not hide each other
+        right.plot([i + 0.07 * (seed - (len(seeds) - 1) / 2) for seed in seeds], rows["mig"], alpha=0.7, **style)
     means = [sum(rows["mig"]) / len(rows["mig"]) for rows in by_beta.values()]
     right.plot(means, color="black", linewidth=1, marker="_", markersize=16, label="mean")
     _log_axes(left, "xy")

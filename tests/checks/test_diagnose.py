@@ -359,7 +359,7 @@ def test_a_judge_needs_only_answers() -> None:
 
     report = judge(Key(lab2.kl_exercise, 100), ask, points=3)
     assert report.verdict == RIGHT
-    assert [name for name, _, _ in asked] == ["value"] * 4 + ["gradient"] * 4
+    assert [name for name, _, _ in asked] == ["value"] * 5 + ["gradient"] * 4
     assert all(with_fakes for _, _, with_fakes in asked)
     seeds = [seed for _, seed, _ in asked]
     assert len(set(seeds)) == len(seeds)

@@ -151,7 +151,8 @@ def test_a_class_that_inherits_from_the_course_meets_the_fake_too(notebook: Any)
         "bias": torch.zeros(3),
         "shape": [1, 1, 3],
     }
-    outcome = run(notebook["Mine"], probes.vae_forward, {"x": torch.zeros(1, 1, 1, 3), **weights}, seed=0)
+    case = {"x": torch.zeros(1, 1, 1, 3), "training": True, **weights}
+    outcome = run(notebook["Mine"], probes.vae_forward, case, seed=0)
     assert outcome.used == {"reparameterize"}
     assert tensor_of(outcome, "logits").flatten().tolist() == [3 - 1, 6 + 1, 0]  # 3 mu - 2 logvar
     assert course.vae.reparameterize is own

@@ -1,5 +1,6 @@
 """How lab 2 judges: for each exercise its cases and parts, the mistakes that people make, other right ways, hints."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -46,6 +47,7 @@ def _statistics(noise: Tensor) -> dict[str, Any]:
         "the_noise's_mean": noise.mean(dim=0),
         "the_noise's_standard_deviation": noise.std(dim=0),
         "the_noise's_mean_absolute_value": centred.abs().mean(dim=0),
+        "the_weight_of_the_noise's_tails_(its_kurtosis_/_5)": scaled.pow(4).mean(dim=0) / 5,
         "the_correlation_of_noise_between_latents": (scaled.T @ scaled / n - torch.eye(scaled.shape[1])).flatten(),
         "the_correlation_of_noise_between_images": (half[0] * half[1]).mean(dim=0),
     }
@@ -181,10 +183,14 @@ def column_by_column(mu: Tensor, logvar: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------------ gaussian_kl
 
 
+def _few_and_extreme_codes(generator: Generator) -> list[Case]:
+    return [*_few_codes(generator), {"mu": _normal(generator, 4, 1), "logvar": torch.tensor([[-25.0], [-15], [12], [20]])}]
+
+
 kl_exercise = Exercise(
     gaussian_kl,
     parts=[
-        Part("value", "one value in nats for each image", probes.kl, _few_codes, weight=2),
+        Part("value", "one value in nats for each image", probes.kl, _few_and_extreme_codes, weight=2),
         Part("gradient", "the gradients that pull mu and logvar to the prior", probes.kl_gradients, _few_codes),
     ],
     hints=[
@@ -242,6 +248,28 @@ def reads_logvar_as_log_std(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * ((2 * logvar).exp() + mu**2 - 1 - 2 * logvar).sum(dim=1)
 
 
+@kl_exercise.mistake(
+    "You halve logvar where it is subtracted: logvar is log σ² already, and the ½ before the bracket is the only one."
+)
+def halves_the_logarithm(mu: Tensor, logvar: Tensor) -> Tensor:
+    return 0.5 * (logvar.exp() + mu**2 - 1 - 0.5 * logvar).sum(dim=1)
+
+
+@kl_exercise.mistake("The −1 stands outside the sum. Every latent variable has its own: sum (σ² + μ² − 1 − log σ²).")
+def subtracts_one_once(mu: Tensor, logvar: Tensor) -> Tensor:
+    return 0.5 * ((logvar.exp() + mu**2 - logvar).sum(dim=1) - 1)
+
+
+@kl_exercise.mistake("The sum keeps its dimension, (B, 1). Return (B,): leave keepdim out.")
+def keeps_the_dimension(mu: Tensor, logvar: Tensor) -> Tensor:
+    return 0.5 * (logvar.exp() + mu**2 - 1 - logvar).sum(dim=1, keepdim=True)
+
+
+@kl_exercise.mistake("The numbers are right, but no gradient arrives: leave out detach, no_grad, .item(), torch.tensor.")
+def kl_without_gradients(mu: Tensor, logvar: Tensor) -> Tensor:
+    return gaussian_kl(mu, logvar).detach()
+
+
 @kl_exercise.mistake("The 1 is missing: at μ = 0 and σ = 1 the KL must be 0, yours is D/2.")
 def misses_the_one(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (logvar.exp() + mu**2 - logvar).sum(dim=1)
@@ -280,20 +308,31 @@ def kl_image_by_image(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def _images_and_logits(generator: Generator) -> list[Case]:
+    # No pixel is sure here, so that a form that breaks for sure ones loses the points for stability and no others.
     shapes = ((5, 1, 3, 2), (3, 3, 3, 3), (1, 2, 4, 3), (4, 1, 1, 1))
-    return [{"logits": _normal(generator, *shape, scale=4), "x": _uniform(generator, *shape)} for shape in shapes]
+    return [{"logits": 6 * _uniform(generator, *shape) - 3, "x": _uniform(generator, *shape)} for shape in shapes]
 
 
 def _saturated(generator: Generator) -> list[Case]:
-    sign = torch.tensor([1.0, -1.0]).repeat(6).reshape(2, 1, 2, 3)
-    return [{"logits": 300 * sign + _normal(generator, 2, 1, 2, 3), "x": _uniform(generator, 2, 1, 2, 3).round()}]
+    order = torch.randperm(6, generator=generator)
+    logits = torch.tensor([300.0, 300, 300, -300, -300, -300])[order] + _normal(generator, 2, 6)
+    x = torch.tensor([0, 0.5, 1, 0, 0.5, 1])[order].repeat(2, 1)  # each image has 3 wrong pixels' worth: some 900 nats
+    return [{"logits": logits.reshape(2, 1, 2, 3), "x": x.reshape(2, 1, 2, 3)}]
+
+
+def _broken_or_capped(answers: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Make all broken answers alike, whether inf or NaN, and all capped ones, whatever they are capped at."""
+    nll = answers["NLL"]
+    capped = nll.isfinite() & (nll > 0) & (nll < 600)  # a clamp in torch's binary_cross_entropy stops at 100 a pixel
+    broken_or_nll = nll.where(nll.isfinite(), torch.nan)
+    return {"NLL_(0_if_a_pixel's_cost_is_capped)": broken_or_nll.masked_fill(capped, 0.0)}
 
 
 nll_exercise = Exercise(
     bernoulli_nll,
     parts=[
         Part("value", "one value in nats for each image", probes.nll, _images_and_logits, weight=2),
-        Part("stability", "logits as large as ±300", probes.nll, _saturated),
+        Part("stability", "logits as large as ±300", probes.nll, _saturated, view=_broken_or_capped),
         Part("gradient", "the gradient of the logits", probes.nll_gradients, _images_and_logits),
     ],
     hints=[
@@ -325,20 +364,20 @@ def sums_whole_batch(logits: Tensor, x: Tensor) -> Tensor:
 
 
 @nll_exercise.mistake(
-    "Right for small logits, but sigmoid and then log breaks as soon as a pixel saturates (log 0, or a clamp). Use the form "
-    "that takes logits."
+    "Right for small logits, but the sigmoid of a large one is exactly 0 or 1, and its logarithm breaks (log 0). Use the "
+    "form that takes logits."
 )
 def sigmoid_then_log(logits: Tensor, x: Tensor) -> Tensor:
-    return F.binary_cross_entropy(torch.sigmoid(logits), x, reduction="none").flatten(1).sum(1)
+    p = torch.sigmoid(logits)
+    return -(x * torch.log(p) + (1 - x) * torch.log(1 - p)).flatten(1).sum(1)
 
 
 @nll_exercise.mistake(
-    "Right for small logits, but log(sigmoid(logits) + tiny) bends the loss and kills the gradient as soon as a pixel "
-    "saturates. Use the form that takes logits."
+    "Right for small logits, but a clamp, a tiny number added, or F.binary_cross_entropy (which stops at 100) caps what a "
+    "pixel costs, and kills its gradient just where it is sure and wrong. Use the form that takes logits."
 )
-def sigmoid_then_log_of_p_plus_tiny(logits: Tensor, x: Tensor) -> Tensor:
-    p = torch.sigmoid(logits)
-    return -(x * torch.log(p + 1e-10) + (1 - x) * torch.log(1 - p + 1e-10)).flatten(1).sum(1)
+def caps_a_pixels_cost(logits: Tensor, x: Tensor) -> Tensor:
+    return F.binary_cross_entropy(torch.sigmoid(logits), x, reduction="none").flatten(1).sum(1)
 
 
 @nll_exercise.mistake("The sign is wrong: this is log p(x), which grows as the image gets better. The loss is minus that.")
@@ -387,22 +426,27 @@ def nll_by_logsigmoid(logits: Tensor, x: Tensor) -> Tensor:
 
 def _elbo_inputs(generator: Generator) -> list[Case]:
     cases = []
-    for b, d, beta in ((4, 3, 2.5), (2, 2, 0.3), (3, 5, 7.0)):
+    for b, d in ((4, 3), (2, 2), (3, 5)):
         codes = {"mu": _normal(generator, b, d), "logvar": _normal(generator, b, d)}
-        images = {"logits": _normal(generator, b, 1, 3, 2, scale=3), "x": _uniform(generator, b, 1, 3, 2)}
-        cases.append({**images, **codes, "beta": beta})
+        cases.append({"logits": _normal(generator, b, 1, 3, 2, scale=3), "x": _uniform(generator, b, 1, 3, 2), **codes})
     return cases
 
 
 elbo_exercise = Exercise(
     negative_elbo,
-    parts=[Part("value", "the value, with beta given and left at 1, and its gradients", probes.elbo, _elbo_inputs)],
+    parts=[
+        Part("value", "the value, with beta given", probes.elbo,
+             lambda g: [case | {"beta": beta} for case, beta in zip(_elbo_inputs(g), (2.5, 0.3, 7.0), strict=True)],
+             weight=2),
+        Part("default", "beta left at 1, and the gradients", probes.elbo_gradients, _elbo_inputs),
+        Part("zero", "beta = 0: the reconstruction alone", probes.elbo, lambda g: [_elbo_inputs(g)[0] | {"beta": 0.0}]),
+    ],
     hints=[
         "You have both terms already: bernoulli_nll(logits, x) and gaussian_kl(mu, logvar), each (B,).",
         "beta multiplies one of them: the one that holds the codes near the prior.",
         "Add them image by image, then take the mean over the batch.",
     ],
-)
+)  # fmt: skip
 
 
 @elbo_exercise.mistake("beta is not used. It multiplies the KL term.")
@@ -445,6 +489,11 @@ def averages_one_term(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, bet
     return bernoulli_nll(logits, x).mean() + beta * gaussian_kl(mu, logvar).sum()
 
 
+@elbo_exercise.mistake("beta = 0 is taken for 'not given' (`beta or 1`, `if beta`). 0 is a value too: the KL is then free.")
+def takes_zero_for_missing(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, beta: float = 1.0) -> Tensor:
+    return negative_elbo(logits, x, mu, logvar, beta or 1.0)
+
+
 @elbo_exercise.style
 def mean_of_each_term(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, beta: float = 1.0) -> Tensor:
     reconstruction = bernoulli_nll(logits, x)
@@ -482,13 +531,15 @@ def _linear_vae(generator: Generator, pixels: int, latent: int, spread: float) -
 def _noiseless_vaes(generator: Generator) -> list[Case]:
     # A log-variance of −60 is no noise at all in float32, so that the logits are exact for sampled codes too.
     return [
-        {"x": _uniform(generator, b, 1, 1, p), **_linear_vae(generator, p, d, -60.0)} for b, p, d in ((5, 4, 2), (3, 6, 3))
+        {"x": _uniform(generator, b, 1, 1, p), "training": training, **_linear_vae(generator, p, d, -60.0)}
+        for b, p, d, training in ((5, 4, 2, True), (3, 6, 3, False))
     ]
 
 
 def _noisy_vaes(generator: Generator) -> list[Case]:
     x = _uniform(generator, 1, 1, 1, 4).repeat(DRAWS, 1, 1, 1)
-    return [{"x": x, **_linear_vae(generator, 4, 2, float(_uniform(generator, 1)) + 0.5)}]
+    weights = _linear_vae(generator, 4, 2, float(_uniform(generator, 1)) + 0.5)
+    return [{"x": x, "training": training, **weights} for training in (True, False)]
 
 
 def _codes_of(logits: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -501,17 +552,24 @@ def _noise_of_codes(answers: dict[str, Any], weight: Tensor, bias: Tensor, **_: 
 
 
 def _models_to_sample(generator: Generator) -> list[Case]:
-    return [{"n": DRAWS, "training": training, **_linear_vae(generator, 4, 2, 0.0)} for training in (True, False)]
+    modes = ((2, True), (3, False))
+    return [{"n": DRAWS, "training": training, **_linear_vae(generator, 5, d, 0.0)} for d, training in modes]
 
 
 def _samples(answers: dict[str, Any], weight: Tensor, bias: Tensor, **_: Any) -> dict[str, Any]:
+    images = answers["images"]
     first, second = (_codes_of(torch.logit(answers[name], eps=1e-6), weight, bias) for name in ("images", "second_draw"))
     state = {name: value for name, value in answers.items() if name not in ("images", "second_draw")}
-    shape = torch.tensor(answers["images"].shape)
+    pixels = {
+        "the_shape_of_the_images": torch.tensor(images.shape),
+        "how_far_the_smallest_pixel_lies_below_0": (-images.min()).clamp(min=0),
+        "how_far_the_largest_pixel_lies_above_1": (images.max() - 1).clamp(min=0),
+        "the_share_of_pixels_that_are_exactly_0_or_1": ((images == 0) | (images == 1)).double().mean(),
+    }
+    if pixels["the_share_of_pixels_that_are_exactly_0_or_1"] == 1:
+        return pixels  # no code can be read from coins
     return {
-        "the_shape_of_the_images": shape,
-        "the_smallest_pixel_below_0": answers["images"].min().clamp(max=0),
-        "the_largest_pixel_above_1": answers["images"].max().clamp(min=1),
+        **pixels,
         **_statistics(first),
         "the_correlation_between_calls": _correlation(first, second),
         **state,
@@ -524,7 +582,7 @@ vae_exercise = Exercise(
     parts=[
         Part("forward", "forward: (logits, mu, logvar), and gradients through the code", probes.vae_forward,
              _noiseless_vaes, weight=2),
-        Part("noise", "forward: the code is drawn, not just the mean", probes.vae_forward, _noisy_vaes,
+        Part("noise", "forward: the code is drawn, in either mode, not just the mean", probes.vae_forward, _noisy_vaes,
              view=_noise_of_codes, tolerance=WITHIN),
         Part("sample", "sample: images of codes from the prior, mode restored, no gradients", probes.vae_sample,
              _models_to_sample, view=_samples, tolerance=WITHIN, weight=2),
@@ -542,6 +600,23 @@ class DecodesTheMean(VAE):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mu, logvar = self.encode(x)
         return self.decode(mu), mu, logvar
+
+
+@vae_exercise.mistake(
+    "forward draws the code only in training mode. q(z|x) is a distribution in eval mode too, and the loss of the test "
+    "images needs a draw from it: reparameterize always."
+)
+class DrawsOnlyInTraining(VAE):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mu, logvar = self.encode(x)
+        return self.decode(reparameterize(mu, logvar) if self.training else mu), mu, logvar
+
+
+@vae_exercise.mistake("forward returns the logits last. The order is (logits, mu, logvar).")
+class ReturnsLogitsLast(VAE):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, mu, logvar = super().forward(x)
+        return mu, logvar, logits
 
 
 @vae_exercise.mistake("forward returns logvar before mu. The order is (logits, mu, logvar).")
@@ -623,6 +698,47 @@ class SamplesUniformCodes(VAE):
         return images
 
 
+@vae_exercise.mistake("sample draws codes of a fixed size. How many latents there are says self.latent_dim.")
+class SamplesTwoLatents(VAE):
+    def sample(self, n: int) -> Tensor:
+        self.latent_dim = 2
+        return super().sample(n)
+
+
+@vae_exercise.mistake("Two calls of sample give the same images. Do not set a seed inside it: every call must draw afresh.")
+class SeedsItself(VAE):
+    def sample(self, n: int) -> Tensor:
+        torch.manual_seed(0)
+        return super().sample(n)
+
+
+@vae_exercise.mistake("sample throws a coin for each pixel. Return the probabilities: only the code is drawn.")
+class ThrowsCoins(VAE):
+    def sample(self, n: int) -> Tensor:
+        return torch.bernoulli(super().sample(n))
+
+
+@vae_exercise.mistake(
+    "Gradients stay off for everybody after sample (torch.set_grad_enabled(False)). Use `with torch.no_grad():`, which puts "
+    "back what was."
+)
+class SwitchesGradientsOff(VAE):
+    def sample(self, n: int) -> Tensor:
+        images = super().sample(n)
+        torch.set_grad_enabled(False)
+        return images
+
+
+@vae_exercise.mistake(
+    "sample freezes the parameters (requires_grad), and the next training learns nothing. Use `with torch.no_grad():`."
+)
+class FreezesParameters(VAE):
+    def sample(self, n: int) -> Tensor:
+        images = super().sample(n)
+        self.requires_grad_(False)
+        return images
+
+
 @vae_exercise.mistake("All samples are the same image. Draw n codes, (n, latent_dim), not one code repeated.")
 class RepeatsOneSample(VAE):
     def sample(self, n: int) -> Tensor:
@@ -641,9 +757,9 @@ class InlineReparameterization(nn.Module):
     def decode(self, z: Tensor) -> Any:
         return self.decoder(z)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor) -> list[Tensor]:
         mu, logvar = self.encode(x)
-        return self.decode(mu + torch.randn_like(mu) * torch.exp(logvar / 2)), mu, logvar
+        return [self.decode(mu + torch.randn_like(mu) * torch.exp(logvar / 2)), mu, logvar]
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
@@ -685,16 +801,23 @@ def _steps_to_take(generator: Generator) -> list[Case]:
             "learning_rate": 0.01,
             "training": training,
             "stale": 3.0,
-            **_linear_vae(generator, 4, 2, 0.4),
+            **_linear_vae(generator, 4, 2, -30.0),  # no noise to speak of, for who draws the code without the model
         }
         for b, beta, training in ((5, 2.5, True), (2, 0.5, False))
     ]
 
 
+def _steps_to_report(generator: Generator) -> list[Case]:
+    steps = _steps_to_take(generator)
+    return [*steps, steps[0] | {"beta": 0.0}]
+
+
 step_exercise = Exercise(
     train_step,
     parts=[
-        Part("step", "the parameters after a step, the numbers reported, the mode", probes.training_step, _steps_to_take)
+        Part("update", "the parameters after each of two steps", probes.updates, _steps_to_take, weight=3),
+        Part("report", "the numbers reported", probes.reports, _steps_to_report, weight=2),
+        Part("mode", "the model runs in the mode it was in, and stays in it", probes.modes, _steps_to_take),
     ],
     hints=[
         "Four moves: the model on x, the loss from its three outputs, the gradients, the update.",
@@ -784,6 +907,40 @@ def reports_after_update(model: Any, x: Tensor, optimizer: Any, beta: float = 1.
         return _reported(negative_elbo(logits, x, mu, logvar, beta), logits, x, mu, logvar)
 
 
+@step_exercise.mistake(
+    "'nll' and 'kl' are those after the update. Report what was computed for the update: it is free, and they fit the loss."
+)
+def reports_prices_after_update(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> Step:
+    before = train_step(model, x, optimizer, beta)
+    with torch.no_grad():
+        logits, mu, logvar = model(x)
+        return _reported(torch.tensor(before["loss"]), logits, x, mu, logvar)
+
+
+@step_exercise.mistake(
+    "You compute 'kl' as (loss − nll) / beta, which divides by 0 for beta = 0. Take it from gaussian_kl(mu, logvar)."
+)
+def recovers_kl_from_the_loss(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> Step:
+    reported = train_step(model, x, optimizer, beta)
+    return reported | {"kl": (reported["loss"] - reported["nll"]) / beta}
+
+
+@step_exercise.mistake("You make an optimizer of your own. Use the one you are given, with its rate and its memory.")
+def makes_its_own_optimizer(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> Step:
+    return train_step(model, x, torch.optim.Adam(model.parameters(), lr=1e-3), beta)
+
+
+@step_exercise.mistake(
+    "The model runs in a mode that you chose, even if you put the old one back. The caller chooses between model.train() "
+    "and model.eval(); leave it."
+)
+def borrows_training_mode(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> Step:
+    mode = model.training
+    reported = sets_training_mode(model, x, optimizer, beta)
+    model.train(mode)
+    return reported
+
+
 @step_exercise.mistake("You change the model's mode. The caller chooses between model.train() and model.eval(); leave it.")
 def sets_training_mode(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> Step:
     model.train()
@@ -822,6 +979,17 @@ def inline_losses(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> S
 
 
 @step_exercise.style
+def without_forward(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> Step:
+    mu, logvar = model.encode(x)
+    logits = model.decode(reparameterize(mu, logvar))
+    loss = negative_elbo(logits, x, mu, logvar, beta)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return _reported(loss, logits, x, mu, logvar)
+
+
+@step_exercise.style
 def gradients_by_hand(model: Any, x: Tensor, optimizer: Any, beta: float = 1.0) -> Step:
     outputs = model(x)
     loss = negative_elbo(outputs[0], x, outputs[1], outputs[2], beta=beta)
@@ -855,14 +1023,16 @@ def _codes_to_traverse(generator: Generator) -> list[Case]:
 traverse_exercise = Exercise(
     traverse,
     parts=[
-        Part("images", "the images, the mode, no gradients, z untouched", probes.traversal, _codes_to_traverse),
+        Part("images", "the images, and z untouched", probes.traversal, _codes_to_traverse, weight=2),
+        Part("state", "eval mode and no gradients while it decodes, and all as before afterwards", probes.traversal_state,
+             _codes_to_traverse),
     ],
     hints=[
         "Make one row for each value first: z.repeat(len(values), 1) is (V, D), and a copy.",
         "Then write the values into one column of it, and decode all rows at once.",
         "Images lie in [0, 1]: a sigmoid. Around the decoding: eval mode, torch.no_grad(), and the old mode again.",
     ],
-)
+)  # fmt: skip
 
 
 @traverse_exercise.mistake("You added the values to the latent. Set it to them: latent `dim` becomes exactly each value.")
@@ -903,6 +1073,39 @@ def writes_into_z(model: Any, z: Tensor, dim: int, values: Tensor) -> Tensor:
 def leaves_eval_mode(model: Any, z: Tensor, dim: int, values: Tensor) -> Tensor:
     images = traverse(model, z, dim, values)
     model.eval()
+    return images
+
+
+@traverse_exercise.mistake(
+    "The model is left in training mode, whatever it was before. Remember model.training before, and restore that."
+)
+def leaves_training_mode(model: Any, z: Tensor, dim: int, values: Tensor) -> Tensor:
+    images = traverse(model, z, dim, values)
+    model.train()
+    return images
+
+
+@traverse_exercise.mistake("It is always the first latent that moves. Write into column `dim`: codes[:, dim].")
+def moves_the_first_latent(model: Any, z: Tensor, dim: int, values: Tensor) -> Tensor:
+    return traverse(model, z, 0, values)
+
+
+@traverse_exercise.mistake(
+    "Gradients stay off for everybody afterwards (torch.set_grad_enabled(False)). Use `with torch.no_grad():`, which puts "
+    "back what was."
+)
+def switches_gradients_off(model: Any, z: Tensor, dim: int, values: Tensor) -> Tensor:
+    images = traverse(model, z, dim, values)
+    torch.set_grad_enabled(False)
+    return images
+
+
+@traverse_exercise.mistake(
+    "You freeze the model's parameters (requires_grad), and the next training learns nothing. Use `with torch.no_grad():`."
+)
+def freezes_the_model(model: Any, z: Tensor, dim: int, values: Tensor) -> Tensor:
+    images = traverse(model, z, dim, values)
+    model.requires_grad_(False)
     return images
 
 
@@ -966,24 +1169,52 @@ def by_where(model: Any, z: Tensor, dim: int, values: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------ mutual_information_gap
 
 
-def _codes_and_factors(generator: Generator) -> list[Case]:
+def _codes_of_factors(generator: Generator, factors: Tensor, d: int) -> Case:
+    n, k = factors.shape
+    mixing = _uniform(generator, k, d).square() / factors.std(dim=0).clamp(min=0.1)[:, None]
+    return {"codes": factors @ mixing + _normal(generator, n, d, scale=0.1), "factors": factors}
+
+
+def _real_factors(generator: Generator, n: int = 900) -> Tensor:
+    return torch.stack([_uniform(generator, n), _normal(generator, n)], dim=1)
+
+
+def _score_cases(generator: Generator) -> list[Case]:
+    return [_codes_of_factors(generator, _real_factors(generator), d) | {"bins": bins} for d, bins in ((4, 12), (3, 8))]
+
+
+def _class_cases(generator: Generator) -> list[Case]:
     cases = []
-    for d, bins in ((4, 12), (3, 8), (1, 10)):
-        classes = torch.randint(0, 30, (900,), generator=generator).float()
-        few = torch.tensor([0.0, 2.0, 5.0])[torch.randint(0, 3, (900,), generator=generator)]
-        factors = torch.stack([_uniform(generator, 900), _normal(generator, 900), classes, few], dim=1)
-        mixing = _uniform(generator, 4, d).square() / factors.std(dim=0)[:, None]
-        cases.append({"codes": factors @ mixing + _normal(generator, 900, d, scale=0.1), "factors": factors, "bins": bins})
+    for d, bins in ((4, 12), (3, 8)):
+        many, three = (torch.randint(0, k, (900,), generator=generator) for k in (30, 3))
+        real = _normal(generator, 900, scale=2)
+        partly = torch.where(_uniform(generator, 900) < 0.3, real.round(), real)  # not only whole numbers: no classes
+        factors = torch.stack([many.float(), torch.tensor([-1.0, 0.0, 3.0])[three], partly], dim=1)
+        cases.append(_codes_of_factors(generator, factors, d) | {"bins": bins})
     return cases
+
+
+def _edge_cases(generator: Generator) -> list[Case]:
+    constant = torch.tensor([3.0, 0.25]).expand(900, 2)
+    return [
+        _codes_of_factors(generator, _real_factors(generator), 1) | {"bins": 10},
+        _codes_of_factors(generator, torch.cat([_real_factors(generator), constant], dim=1), 3) | {"bins": 10},
+    ]
 
 
 mig_exercise = Exercise(
     mutual_information_gap,
-    parts=[Part("value", "the score, a Python float", probes.gap, _codes_and_factors)],
+    parts=[
+        Part("score", "the score for factors that are real numbers, a Python float", probes.gap, _score_cases, weight=2),
+        Part("classes", "factors of whole numbers, which are classes", probes.gap, _class_cases),
+        Part("edges", "a single latent, and factors that never vary", probes.gap, _edge_cases),
+    ],
     hints=[
-        "I(a; b) = H(a) + H(b) − H(a, b). entropy() gives H; a pair (a, b) becomes one label: a · (b.max() + 1) + b.",
+        "I(a; b) = H(a) + H(b) − H(a, b). entropy() gives H. A pair becomes one label as a · bins + b, where b is the "
+        "number of the code's bin, 0 … bins − 1, and a the factor's label.",
         "For each factor: the mutual information with every latent, sorted. The gap is between the largest two.",
-        "Divide each gap by the factor's entropy, then average over the factors. With one latent the second is 0.",
+        "Divide each gap by the factor's entropy, then average. With one latent the second is 0; a factor that never varies "
+        "has no entropy, and counts 0.",
     ],
 )
 
@@ -993,11 +1224,22 @@ def _labels(column: Tensor, bins: int) -> Tensor:
 
 
 def _information(codes: Tensor, factors: Tensor, bins: int, whole_are_classes: bool = True) -> tuple[Tensor, Tensor]:
-    """Return the mutual information (K, D) and the factors' entropies (K,)."""
+    """Return the mutual information (K, D) and the factors' entropies (K,), ∞ for constant ones: a share of it is 0."""
     binned = [equal_width_bins(code, bins) for code in codes.T]
     classes = [_labels(f, bins) if whole_are_classes else equal_width_bins(f, bins) for f in factors.T]
-    table = [torch.stack([entropy(a) + entropy(b) - entropy(a * 1000 + b) for a in binned]) for b in classes]
-    return torch.stack(table), torch.stack([entropy(b) for b in classes])
+    h = torch.stack([entropy(b) for b in classes])
+    return _table(binned, classes, lambda code, factor: code * 1000 + factor), h.where(h > 0, torch.inf)
+
+
+def _table(binned: list[Tensor], classes: list[Tensor], pair: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    return torch.stack([torch.stack([entropy(a) + entropy(b) - entropy(pair(a, b)) for a in binned]) for b in classes])
+
+
+def _score_by(codes: Tensor, factors: Tensor, bins: int, pair: Callable[[Tensor, Tensor], Tensor]) -> float:
+    """Compute the score with another way to make one label of a pair."""
+    binned = [equal_width_bins(code, bins) for code in codes.T]
+    first, second = _first_two(_table(binned, [_labels(f, bins) for f in factors.T], pair))
+    return ((first - second) / _information(codes, factors, bins)[1]).mean().item()
 
 
 def _first_two(information: Tensor) -> tuple[Tensor, Tensor]:
@@ -1054,6 +1296,68 @@ def bins_classes(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
     return ((first - second) / h).mean().item()
 
 
+@mig_exercise.mistake(
+    "You take a factor for classes if any of its numbers is whole. Only a column that holds nothing else is: .all()."
+)
+def some_whole_numbers_make_classes(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    whole = (factors == factors.round()).any(dim=0)
+    return mutual_information_gap(codes, torch.where(whole, factors.trunc(), factors), bins)
+
+
+@mig_exercise.mistake(
+    "Different pairs get the same label: code · bins + factor is unique only if the factor's label is below `bins`. Let the "
+    "code's bin be what is added: factor · bins + code."
+)
+def makes_pairs_collide(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    return _score_by(codes, factors, bins, lambda code, factor: code * bins + factor)
+
+
+@mig_exercise.mistake(
+    "Different pairs get the same label where classes are negative: code · (factor.max() + 1) + factor needs labels from 0 "
+    "on. Subtract the smallest first, or let the code's bin be what is added."
+)
+def forgets_negative_classes(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    return _score_by(codes, factors, bins, lambda code, factor: code * (factor.max() + 1) + factor)
+
+
+@mig_exercise.mistake("You subtract the smallest information. The gap is between the largest and the second largest.")
+def subtracts_the_smallest(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    information, h = _information(codes, factors, bins)
+    return ((information.amax(dim=1) - information.amin(dim=1)) / h).mean().item()
+
+
+@mig_exercise.mistake(
+    "The codes are not cut into bins. Each real number occurs once, so every code seems to tell all, and no gap is left."
+)
+def never_cuts_the_codes(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    ranks = [code.unique(return_inverse=True)[1] for code in codes.T]
+    classes = [_labels(f, bins) for f in factors.T]
+    first, second = _first_two(_table(ranks, classes, lambda code, factor: code * 1000 + factor))
+    return ((first - second) / _information(codes, factors, bins)[1]).mean().item()
+
+
+@mig_exercise.mistake("A factor that never varies has entropy 0, and you divide by it. Such a factor counts 0 in the mean.")
+def divides_by_no_entropy(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    gaps = [mutual_information_gap(codes, factor[:, None], bins) for factor in factors.T]
+    return sum(gap / min(1.0, 1000 * float(factor.std())) for gap, factor in zip(gaps, factors.T, strict=True)) / len(gaps)
+
+
+@mig_exercise.mistake("A factor that never varies has entropy 0, and 0 / 0 is NaN. Such a factor counts 0 in the mean.")
+def spreads_nan(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    return mutual_information_gap(codes, factors, bins) + float((0 * factors.std(dim=0) / factors.std(dim=0)).sum())
+
+
+@mig_exercise.mistake("You leave out factors that never vary. They count 0, and in the mean.")
+def leaves_out_constant_factors(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    return mutual_information_gap(codes, factors[:, factors.amin(dim=0) < factors.amax(dim=0)], bins)
+
+
+@mig_exercise.mistake("You count a factor that never varies as 1. No latent tells anything about it: it counts 0.")
+def counts_constant_factors_as_one(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    constant = factors.amin(dim=0) == factors.amax(dim=0)
+    return mutual_information_gap(codes, factors, bins) + constant.double().mean().item()
+
+
 @mig_exercise.mistake("You return a tensor. Return a Python float: .item().")
 def returns_a_tensor(codes: Tensor, factors: Tensor, bins: int = 20) -> Tensor:
     return torch.tensor(mutual_information_gap(codes, factors, bins))
@@ -1071,7 +1375,7 @@ def gap_by_tables(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
             found.append(torch.xlogy(joint, joint / independent.clamp(min=1e-30)).sum().item())
         p = one_hot_factor.mean(0)
         best = [*sorted(found, reverse=True), 0.0]
-        gaps.append((best[0] - best[1]) / -torch.xlogy(p, p).sum().item())
+        gaps.append((best[0] - best[1]) / max(-torch.xlogy(p, p).sum().item(), 1e-9))
     return sum(gaps) / len(gaps)
 
 

@@ -1,8 +1,10 @@
 """What is done with a student's object in lab 2. Runs where the object lives; knows no right answer.
 
 The stand-ins for earlier exercises are made of odd constants: their values mean nothing, but a crossed wire changes them.
+Those of costs are positive, as costs are.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -19,17 +21,18 @@ def fake_reparameterize(mu: Tensor, logvar: Tensor) -> Tensor:
 
 def fake_gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """Stand in for gaussian_kl: (B,)."""
-    return (5 * mu + 7 * logvar).sum(dim=1)
+    return (5 * mu.square() + 7 * torch.exp(logvar / 13)).sum(dim=1)
 
 
 def fake_bernoulli_nll(logits: Tensor, x: Tensor) -> Tensor:
     """Stand in for bernoulli_nll: (B,)."""
-    return (11 * logits - 13 * x).flatten(start_dim=1).sum(dim=1)
+    return (11 * (logits - x).square() + 13 * x).flatten(start_dim=1).sum(dim=1)
 
 
 def fake_negative_elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, beta: float = 1.0) -> Tensor:
     """Stand in for negative_elbo: a scalar."""
-    return (17 * logits - 19 * x).mean() + beta * (23 * mu - 29 * logvar).mean()
+    nll = 17 * (logits - x).square() + 19 * x
+    return nll.mean() + beta * (23 * mu.square() + 29 * torch.exp(logvar / 13)).mean()
 
 
 @probe()
@@ -76,16 +79,17 @@ def nll_gradients(candidate: Any, logits: Tensor, x: Tensor) -> dict[str, Any]:
 
 @probe(bernoulli_nll=fake_bernoulli_nll, gaussian_kl=fake_gaussian_kl)
 def elbo(candidate: Any, logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, beta: float) -> dict[str, Any]:
-    """Call it with and without beta, and send a gradient back."""
+    """Call it with beta."""
+    return {f"loss_for_beta_=_{beta:g}": candidate(logits, x, mu, logvar, beta)}
+
+
+@probe(bernoulli_nll=fake_bernoulli_nll, gaussian_kl=fake_gaussian_kl)
+def elbo_gradients(candidate: Any, logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> dict[str, Any]:
+    """Call it without beta, and send a gradient back."""
     logits, mu = logits.requires_grad_(), mu.requires_grad_()
-    loss = candidate(logits, x, mu, logvar, beta)
+    loss = candidate(logits, x, mu, logvar)
     grad_logits, grad_mu = gradients(loss, logits, mu)
-    return {
-        "loss": loss,
-        "loss_without_beta_given": candidate(logits, x, mu, logvar),
-        "gradient_of_logits": grad_logits,
-        "gradient_of_mu": grad_mu,
-    }
+    return {"loss_without_beta_given": loss, "gradient_of_logits": grad_logits, "gradient_of_mu": grad_mu}
 
 
 def _kind(value: Any) -> str:
@@ -111,12 +115,36 @@ def _vae(candidate: Any, encoder_weight: Tensor, encoder_bias: Tensor, weight: T
     return candidate(encoder, _Linear(weight, bias, tuple(shape)), weight.shape[1])
 
 
+def _mode(modes: list[bool]) -> float:
+    """Sum up in which modes a layer was called: 1 always training, 0 always eval, between for both, NaN never called."""
+    return sum(modes) / len(modes) if modes else float("nan")
+
+
+def _left_behind(model: Any, images: Any, gradients_enabled: bool) -> dict[str, Any]:
+    """Describe what drawing images leaves behind, and how it was done."""
+    seen = {
+        "the_decoder's_mode_while_it_decodes": _mode(model.decoder.modes),
+        "the_model's_mode_afterwards": model.training,
+        "the_decoder's_mode_afterwards": model.decoder.training,
+    }
+    switches = {
+        "the_images_carry_gradients": getattr(images, "requires_grad", False),
+        "gradients_are_enabled_afterwards": gradients_enabled,
+        "the_parameters_take_gradients_afterwards": all(parameter.requires_grad for parameter in model.parameters()),
+    }
+    return _named(seen, "(1:_training,_0:_eval)") | _named(switches, "(1:_True,_0:_False)")
+
+
+def _named(seen: dict[str, Any], code: str) -> dict[str, Any]:
+    return {f"{name}_{code}": value for name, value in seen.items()}
+
+
 @probe(reparameterize=fake_reparameterize)
-def vae_forward(candidate: Any, x: Tensor, **weights: Any) -> dict[str, Any]:
+def vae_forward(candidate: Any, x: Tensor, training: bool, **weights: Any) -> dict[str, Any]:
     """Build the model, run it, send a gradient back to the encoder."""
     model = _vae(candidate, **weights)
-    returned = model(x)
-    if not isinstance(returned, tuple) or len(returned) != 3:
+    returned = model.train(training)(x)
+    if not isinstance(returned, (tuple, list)) or len(returned) != 3:
         raise TypeError(f"forward must return three tensors, (logits, mu, logvar); it returned {_kind(returned)}")
     logits, mu, logvar = returned
     gradient = gradients(logits, model.encoder.weight)[0]
@@ -129,15 +157,11 @@ def vae_sample(candidate: Any, n: int, training: bool, **weights: Any) -> dict[s
     model = _vae(candidate, **weights)
     model.train(training)
     model.decoder.modes.clear()
-    images = model.sample(n)
-    return {
-        "images": images,
-        "second_draw": model.sample(n),
-        "the_decoder's_training_mode_while_sampling": max(model.decoder.modes, default=True),
-        "the_model's_training_mode_afterwards": model.training,
-        "the_decoder's_training_mode_afterwards": model.decoder.training,
-        "images.requires_grad": getattr(images, "requires_grad", False),
-    }
+    with torch.enable_grad():  # which restores what was before, whatever the candidate leaves
+        images = model.sample(n)
+        enabled = torch.is_grad_enabled()
+        seen = _left_behind(model, images, enabled)
+        return {"images": images, "second_draw": model.sample(n), **seen}
 
 
 class _NoiselessVAE(nn.Module):
@@ -159,40 +183,67 @@ class _NoiselessVAE(nn.Module):
         return self.decode(mu), mu, logvar
 
 
-@probe(bernoulli_nll=fake_bernoulli_nll, gaussian_kl=fake_gaussian_kl, negative_elbo=fake_negative_elbo)
-def training_step(
+def _two_steps(
     candidate: Any, x: Tensor, beta: float, learning_rate: float, training: bool, stale: float, **weights: Any
-) -> dict[str, Any]:
-    """Take two training steps with SGD on a model on which old gradients lie; return the parameters after each."""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Take two training steps with SGD on a model on which old gradients lie; yield turn, model and report after each."""
     model = _vae(_NoiselessVAE, **weights)
     model.train(training)
     optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, stale)
-    seen: dict[str, Any] = {}
     for turn in ("first", "second"):
-        reported = candidate(model, x, optimizer, beta=beta)
+        yield turn, model, candidate(model, x, optimizer, beta=beta)
+
+
+step_probe = probe(bernoulli_nll=fake_bernoulli_nll, gaussian_kl=fake_gaussian_kl, negative_elbo=fake_negative_elbo)
+
+
+@step_probe
+def updates(candidate: Any, **case: Any) -> dict[str, Any]:
+    """Return the parameters after each of two steps."""
+    return {
+        f"{name}_after_the_{turn}_step": parameter.detach().clone()
+        for turn, model, _ in _two_steps(candidate, **case)
+        for name, parameter in model.named_parameters()
+    }
+
+
+@step_probe
+def reports(candidate: Any, **case: Any) -> dict[str, Any]:
+    """Return what each of two steps reports."""
+    seen: dict[str, Any] = {}
+    for turn, _, reported in _two_steps(candidate, **case):
         if not isinstance(reported, dict):
             raise TypeError(f"train_step must return a dict with 'loss', 'nll' and 'kl'; it returned {_kind(reported)}")
         seen |= {f"'{name}'_of_the_{turn}_step": reported.get(name) for name in ("loss", "nll", "kl")}
-        for name, parameter in model.named_parameters():
-            seen[f"{name}_after_the_{turn}_step"] = parameter.detach().clone()
-    return seen | {"the_model's_training_mode_afterwards": model.training}
+    return seen
+
+
+@step_probe
+def modes(candidate: Any, **case: Any) -> dict[str, Any]:
+    """Return the modes in which the model ran, and in which it was left."""
+    *_, (_, model, _) = _two_steps(candidate, **case)
+    seen = {
+        "the_model's_mode_while_it_runs": _mode(model.encoder.modes + model.decoder.modes),
+        "the_model's_mode_afterwards": model.training,
+    }
+    return _named(seen, "(1:_training,_0:_eval)")
 
 
 @probe()
 def traversal(candidate: Any, z: Tensor, dim: int, values: Tensor, training: bool, **weights: Any) -> dict[str, Any]:
-    """Traverse one latent of a linear decoder, and look at the state it leaves behind."""
-    model = _vae(_NoiselessVAE, **weights)
-    model.train(training)
-    images = candidate(model, z, dim, values)
-    return {
-        "images": images,
-        "the_decoder's_training_mode_while_decoding": max(model.decoder.modes, default=True),
-        "the_model's_training_mode_afterwards": model.training,
-        "the_decoder's_training_mode_afterwards": model.decoder.training,
-        "images.requires_grad": getattr(images, "requires_grad", False),
-    }
+    """Traverse one latent of a linear decoder."""
+    return {"images": candidate(_vae(_NoiselessVAE, **weights).train(training), z, dim, values)}
+
+
+@probe()
+def traversal_state(candidate: Any, z: Tensor, dim: int, values: Tensor, training: bool, **weights: Any) -> dict[str, Any]:
+    """Traverse one latent of a linear decoder, and look at the state it leaves behind; z is looked at elsewhere."""
+    model = _vae(_NoiselessVAE, **weights).train(training)
+    with torch.enable_grad():  # which restores what was before, whatever the candidate leaves
+        images = candidate(model, z.clone(), dim, values)
+        return _left_behind(model, images, torch.is_grad_enabled())
 
 
 @probe()
