@@ -124,7 +124,7 @@ def _evaluated(network: nn.Module, value: Tensor) -> Tensor:
     """Call a network in eval mode, with the same random numbers each time."""
     torch.manual_seed(0)
     with torch.no_grad():
-        return _called(network.eval(), value)
+        return _called(network.eval(), value).detach()  # a view of a parameter asks for gradients even here
 
 
 def _differ(one: Tensor, other: Tensor) -> bool:
