@@ -88,6 +88,7 @@ def train_epoch(model: nn.Module, batches: Iterable[Tensor], optimizer: torch.op
 
     batches: any iterable, perhaps a generator, so walk through it once; each x is (B, C, H, W), with
     a B of its own, on the model's device. The loss of a batch is the mean of squared_error over it.
+    Old gradients may lie on the model when you get it.
     Returns the mean over all the images of the epoch, each priced when its batch had its turn, before
     the update. The model trains and ends in training mode, whatever it was before.
     Raises ValueError if there is no batch at all (the checks leave this out).

@@ -97,6 +97,41 @@ def keeps_a_dimension(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).square().flatten(1).sum(dim=1, keepdim=True)
 
 
+@error_exercise.mistake("You averaged over the channels. Sum over channels, height and width alike.")
+def averages_the_channels(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat - x).square().mean(dim=1).sum(dim=(1, 2))
+
+
+@error_exercise.mistake("Only the first channel counts. Sum over all of them: colour images have three.")
+def first_channel_only(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat - x)[:, 0].square().sum(dim=(1, 2))
+
+
+@error_exercise.mistake("You summed over the batch, dim=0. It is the one dimension that stays: sum over 1, 2 and 3.")
+def sums_the_wrong_dimension(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat - x).square().sum(dim=0)
+
+
+@error_exercise.mistake("All dimensions are still there, (B, 1, 1, 1). Leave keepdim out: the result is (B,).")
+def keeps_all_dimensions(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat - x).square().sum(dim=(1, 2, 3), keepdim=True)
+
+
+@error_exercise.mistake("A size is written into it, 784. Images may be of any size: .flatten(1).")
+def reshapes_to_784(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat - x).reshape(-1, 784).square().sum(dim=1)
+
+
+@error_exercise.mistake("You clamp x_hat. A pixel beyond 0 or 1 is as wrong as any, and needs its gradient to come back.")
+def clamps_the_copy(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat.clamp(0, 1) - x).square().sum(dim=(1, 2, 3))
+
+
+@error_exercise.mistake("No gradient gets out: leave .detach(), .item(), .data and no_grad out. Training needs it.")
+def detaches_the_error(x_hat: Tensor, x: Tensor) -> Tensor:
+    return (x_hat.detach() - x).square().sum(dim=(1, 2, 3))
+
+
 @error_exercise.mistake("You took the absolute difference. The loss is the square of it.")
 def absolute_error(x_hat: Tensor, x: Tensor) -> Tensor:
     return (x_hat - x).abs().sum(dim=(1, 2, 3))
@@ -176,15 +211,19 @@ def _batch_of_images(generator: Generator) -> list[Case]:
     return [{"x": _patches(generator, 32, 1, 28, 28), "latent_dim": 3}]
 
 
+def _batches_of_images(generator: Generator) -> list[Case]:
+    return [*_batch_of_images(generator), {"x": _patches(generator, 16, 3, 16, 16), "latent_dim": 2}]
+
+
 encoder_exercise = Exercise(
     build_encoder,
     parts=[
         Part("shapes", "codes (B, D) for images of several sizes and channels", probes.encoder_shapes,
              _images_of_many_sizes, weight=3),
         Part("learning", "a gradient for every weight", probes.encoder_learns, _batch_of_images),
-        Part("eval mode", "each image by itself in eval mode, the same code each time", probes.encoder_in_eval_mode,
-             _batch_of_images),
-        Part("range", "codes that may be any number, above 3 and below −3", probes.encoder_reach, _batch_of_images),
+        Part("eval mode", "in eval mode a code for each image, by itself, the same each time", probes.encoder_in_eval_mode,
+             _batches_of_images),
+        Part("range", "codes that may be any number, above 30 and below −30", probes.encoder_reach, _batch_of_images),
     ],
     hints=[
         "Three moves are enough: nn.Flatten(), a hidden layer with a ReLU, and an nn.Linear to latent_dim numbers.",
@@ -243,13 +282,31 @@ def assumes_squares(in_shape: Shape, latent_dim: int) -> nn.Module:
     return _encoder((in_shape[0], in_shape[1], in_shape[1]), latent_dim)
 
 
+@encoder_exercise.mistake("Only the first channel is used. A code depends on all the in_shape[0] channels.")
+def sees_one_channel(in_shape: Shape, latent_dim: int) -> nn.Module:
+    return _Net(_encoder((1, *in_shape[1:]), latent_dim), lambda body, x: body(x[:, :1]))
+
+
+@encoder_exercise.mistake(
+    "There is a norm over the numbers of the code at the end. It throws a part of the code away, and of two numbers leaves "
+    "hardly more than which is larger. End with the Linear."
+)
+def normalises_the_code(in_shape: Shape, latent_dim: int) -> nn.Module:
+    return _encoder(in_shape, latent_dim, nn.LayerNorm(latent_dim))
+
+
+@encoder_exercise.mistake("All images get the same code: x is not used. The code has to be computed from the image.")
+def ignores_the_image(in_shape: Shape, latent_dim: int) -> nn.Module:
+    return _Net(nn.Linear(1, latent_dim), lambda body, x: body(torch.ones(len(x), 1, device=x.device)))
+
+
 @encoder_exercise.mistake("latent_dim is not used: the codes always have two numbers.")
 def ignores_latent_dim(in_shape: Shape, latent_dim: int) -> nn.Module:
     return _encoder(in_shape, 2)
 
 
 @encoder_exercise.mistake(
-    "The codes are fenced in: a tanh, sigmoid or softmax at the end lets no number out of [−1, 1]. End with the Linear."
+    "The codes are fenced in: a tanh, sigmoid, softmax or clamp at the end lets no number out. End with the Linear."
 )
 def bounds_the_codes(in_shape: Shape, latent_dim: int) -> nn.Module:
     return _encoder(in_shape, latent_dim, nn.Tanh())
@@ -305,6 +362,20 @@ def cuts_the_gradient(in_shape: Shape, latent_dim: int) -> nn.Module:
 
 
 @encoder_exercise.mistake(
+    "No gradient gets out of the network: it works under no_grad, or its weights are frozen (requires_grad = False)."
+)
+def encodes_without_gradients(in_shape: Shape, latent_dim: int) -> nn.Module:
+    return _encoder(in_shape, latent_dim).requires_grad_(False)
+
+
+@encoder_exercise.mistake(
+    "There are no weights in it, so there is nothing to train. It needs an nn.Linear or a convolution."
+)
+def has_no_weights(in_shape: Shape, latent_dim: int) -> nn.Module:
+    return _Net(nn.Flatten(), lambda body, x: body(x)[:, -latent_dim:])
+
+
+@encoder_exercise.mistake(
     "Images of a batch influence one another in eval mode: batch norm works with the batch's own statistics there. Use "
     "nn.BatchNorm as a layer (or F.batch_norm with training=self.training), and normalise nothing over dim=0."
 )
@@ -357,6 +428,11 @@ def saturating_hidden_layers(in_shape: Shape, latent_dim: int) -> nn.Module:
 
 
 @encoder_exercise.style
+def leaks_at_the_end(in_shape: Shape, latent_dim: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(prod(in_shape), latent_dim), nn.LeakyReLU(0.01))
+
+
+@encoder_exercise.style
 def lazy_layers(in_shape: Shape, latent_dim: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(64), nn.LayerNorm(64), nn.GELU(), nn.LazyLinear(latent_dim))
 
@@ -397,6 +473,12 @@ def _batch_of_codes(generator: Generator) -> list[Case]:
     return [{"z": _normal(generator, 32, 3, scale=2), "out_shape": [1, 28, 28]}]
 
 
+def _pictures(generator: Generator) -> list[Case]:
+    white = torch.ones(1, 16, 16)
+    edge = (torch.arange(16) < 8).expand(1, 16, 16).float()
+    return [{"z": _normal(generator, 32, 3), "white": white, "black": 0 * white, "edge": edge}]
+
+
 decoder_exercise = Exercise(
     build_decoder,
     parts=[
@@ -406,6 +488,7 @@ decoder_exercise = Exercise(
              _batch_of_codes),
         Part("eval mode", "each code by itself in eval mode, the same image each time", probes.decoder_in_eval_mode,
              _batch_of_codes),
+        Part("pixels", "pixels that training can make black and white", probes.decoder_pixels, _pictures, weight=2),
     ],
     hints=[
         "Walk back the way the encoder came: a Linear from latent_dim, a ReLU, a Linear to all pixels.",
@@ -484,11 +567,48 @@ def hides_the_decoder(latent_dim: int, out_shape: Shape) -> nn.Module:
 
 
 @decoder_exercise.mistake(
-    "No gradient reaches the code, so the encoder would never learn. Do not .detach() the code, take its .data, or decode "
-    "under no_grad."
+    "No gradient reaches the code, or not all of it is used, so the encoder would never learn. Give the whole z to the "
+    "first layer; do not .detach() it or take its .data."
 )
 def detaches_the_code(latent_dim: int, out_shape: Shape) -> nn.Module:
     return _Net(_decoder(latent_dim, out_shape, nn.Unflatten(1, out_shape)), lambda body, z: body(z.detach()))
+
+
+@decoder_exercise.mistake(
+    "No gradient gets out of the network: it works under no_grad, or its weights are frozen (requires_grad = False)."
+)
+def decodes_without_gradients(latent_dim: int, out_shape: Shape) -> nn.Module:
+    return _Net(_decoder(latent_dim, out_shape, nn.Unflatten(1, out_shape)), torch.no_grad()(lambda body, z: body(z)))
+
+
+@decoder_exercise.mistake(
+    "It draws images of 28 x 28 and no others: a size is written into its last layers. Compute it from out_shape."
+)
+def unflattens_to_28(latent_dim: int, out_shape: Shape) -> nn.Module:
+    return _decoder(latent_dim, out_shape, nn.Unflatten(1, (out_shape[0], 28, 28)))
+
+
+@decoder_exercise.mistake(
+    "Its pixels cannot all be white. A softmax shares out one unit of ink; tanh / 2 and sigmoid − ½ end at ½. Each pixel "
+    "must get to 0 and to 1, whatever the others do: end with the Linear, or with a sigmoid."
+)
+def shares_the_ink(latent_dim: int, out_shape: Shape) -> nn.Module:
+    return _decoder(latent_dim, out_shape, nn.Softmax(dim=1), nn.Unflatten(1, out_shape))
+
+
+@decoder_exercise.mistake("The pixels are on a scale of 0 to 255. Here black is 0 and white is 1: leave the factor out.")
+def paints_to_255(latent_dim: int, out_shape: Shape) -> nn.Module:
+    body = _decoder(latent_dim, out_shape, nn.Sigmoid(), nn.Unflatten(1, out_shape))
+    return _Net(body, lambda body, z: 255 * body(z))
+
+
+@decoder_exercise.mistake(
+    "The pixels are not free: one channel is copied to all, or a norm at the end fixes each channel's mean. Draw all "
+    "C · H · W values, and put no norm behind them."
+)
+def copies_one_channel(latent_dim: int, out_shape: Shape) -> nn.Module:
+    body = _decoder(latent_dim, (1, *out_shape[1:]), nn.Unflatten(1, (1, *out_shape[1:])))
+    return _Net(body, lambda body, z: body(z).expand(-1, *out_shape))
 
 
 @decoder_exercise.mistake("Some weights never get a gradient: a layer is not used in forward, or something cuts it off.")
@@ -556,6 +676,11 @@ def a_class_that_upsamples(latent_dim: int, out_shape: Shape) -> nn.Module:
 
 
 @decoder_exercise.style
+def relu_at_the_end(latent_dim: int, out_shape: Shape) -> nn.Module:
+    return _decoder(latent_dim, out_shape, nn.ReLU(), nn.Unflatten(1, out_shape))
+
+
+@decoder_exercise.style
 def lazy_and_squashed(latent_dim: int, out_shape: Shape) -> nn.Module:
     body = nn.Sequential(nn.LazyLinear(48), nn.Tanh(), nn.LazyLinear(prod(out_shape)))
     return _Net(body, lambda body, z: torch.sigmoid(body(z)).reshape(z.shape[0], *out_shape))
@@ -612,6 +737,20 @@ class ReturnsTheCode(Autoencoder):
 class ReturnsTheImage(Autoencoder):
     def forward(self, x: Tensor) -> Tensor:
         return x
+
+
+@autoencoder_exercise.mistake("forward returns nothing: a `return` is missing.")
+class ForgetsToReturn(Autoencoder):
+    def forward(self, x: Tensor) -> Any:
+        self.decode(self.encode(x))
+
+
+@autoencoder_exercise.mistake(
+    "Give the encoder the image as it is, (B, C, H, W): if it wants a row of pixels, it flattens itself."
+)
+class FlattensTheImage(Autoencoder):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x.flatten(start_dim=1)))
 
 
 @autoencoder_exercise.mistake("forward returns the code beside the image. Return x_hat alone; encode(x) gives the code.")
@@ -786,6 +925,83 @@ def never_clears(model: Any, batches: Any, optimizer: Any) -> float:
 def clears_once(model: Any, batches: Any, optimizer: Any) -> float:
     optimizer.zero_grad()
     return never_clears(model, batches, optimizer)
+
+
+@epoch_exercise.mistake(
+    "You clear after the step, so the first batch adds to gradients that somebody left behind. Clear before backward()."
+)
+def clears_after_the_step(model: Any, batches: Any, optimizer: Any) -> float:
+    optimizer.register_step_post_hook(lambda *_: optimizer.zero_grad())
+    return never_clears(model, batches, optimizer)
+
+
+@epoch_exercise.mistake(
+    "There is one step for the whole epoch: optimizer.step() stands after the loop. Step once for each batch."
+)
+def steps_after_the_loop(model: Any, batches: Any, optimizer: Any) -> float:
+    total, images, _, _ = _epoch(model, batches, optimizer, moves=False)
+    optimizer.step()
+    return total / images
+
+
+@epoch_exercise.mistake("There is one step for the whole epoch, on the sum of its gradients. Clear and step for each batch.")
+def steps_on_the_sum(model: Any, batches: Any, optimizer: Any) -> float:
+    optimizer.zero_grad()
+    total, images, _, _ = _epoch(model, batches, optimizer, clear=lambda: None, moves=False)
+    optimizer.step()
+    return total / images
+
+
+@epoch_exercise.mistake("The parameters move, but not by the optimizer. Call optimizer.step() on the one you were given.")
+def moves_by_hand(model: Any, batches: Any, optimizer: Any) -> float:
+    own = torch.optim.SGD(model.parameters(), lr=optimizer.param_groups[0]["lr"])
+    total, images, _, _ = _epoch(model, batches, own)
+    return total / images
+
+
+@epoch_exercise.mistake("This uses an Adam of its own. Call optimizer.step() on the one you were given.")
+def makes_an_adam(model: Any, batches: Any, optimizer: Any) -> float:
+    total, images, _, _ = _epoch(model, batches, torch.optim.Adam(model.parameters(), lr=1e-3))
+    return total / images
+
+
+@epoch_exercise.mistake("It ends after the first batch: the return stands inside the loop. Move it to the left.")
+def returns_in_the_loop(model: Any, batches: Any, optimizer: Any) -> float:
+    return _epoch(model, [next(iter(batches))], optimizer)[2]
+
+
+@epoch_exercise.mistake("You leave out a small last batch. It counts as well; only weigh it by len(x).")
+def skips_the_small_batch(model: Any, batches: Any, optimizer: Any) -> float:
+    whole = list(batches)
+    total, images, _, _ = _epoch(model, [x for x in whole if len(x) == len(whole[0])], optimizer)
+    return total / images
+
+
+@epoch_exercise.mistake(
+    "You walk through the batches a second time, and a generator has no second time. Count in the same loop."
+)
+def walks_twice(model: Any, batches: Any, optimizer: Any) -> float:
+    total, _, _, _ = _epoch(model, batches, optimizer)
+    return total / sum(len(x) for x in batches)
+
+
+@epoch_exercise.mistake(
+    "model.train() comes after the loop: the training itself is done in whatever mode there was. Call it before."
+)
+def switches_too_late(model: Any, batches: Any, optimizer: Any) -> float:
+    total, images, _, _ = _epoch(model, batches, optimizer, mode=lambda: None)
+    model.train()
+    return total / images
+
+
+@epoch_exercise.mistake(
+    "You give the model the mode back that it had before. It must end in training mode, whatever it was."
+)
+def restores_the_mode(model: Any, batches: Any, optimizer: Any) -> float:
+    before = model.training
+    total, images, _, _ = _epoch(model, batches, optimizer)
+    model.train(before)
+    return total / images
 
 
 @epoch_exercise.mistake("The parameters do not move: optimizer.step() is missing, or zero_grad() stands before it.")
@@ -1005,6 +1221,35 @@ def takes_all_for_none(x: Tensor, k: int) -> Tensor:
     return x.mean(dim=0) + centred @ directions @ directions.T
 
 
+@pca_exercise.mistake("You keep the directions of smallest spread: svd sorts downwards. Take the first k rows, Vh[:k].")
+def keeps_the_last_rows(x: Tensor, k: int) -> Tensor:
+    mean = x.mean(dim=0)
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[-k:]
+    return mean + (x - mean) @ directions.T @ directions
+
+
+@pca_exercise.mistake("The directions are right, but you project x itself, and add the mean on top. Project x − mean.")
+def projects_without_centring(x: Tensor, k: int) -> Tensor:
+    mean = x.mean(dim=0)
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]
+    return mean + x @ directions.T @ directions
+
+
+@pca_exercise.mistake(
+    "The directions are right, but you project x itself. Project x − mean, and add the mean again at the end."
+)
+def projects_round_zero(x: Tensor, k: int) -> Tensor:
+    directions = torch.linalg.svd(x - x.mean(dim=0), full_matrices=False).Vh[:k]
+    return x @ directions.T @ directions
+
+
+@pca_exercise.mistake("You take the directions from x itself: the first then points at the mean. Give svd the centred rows.")
+def directions_without_centring(x: Tensor, k: int) -> Tensor:
+    mean = x.mean(dim=0)
+    directions = torch.linalg.svd(x, full_matrices=False).Vh[:k]
+    return mean + (x - mean) @ directions.T @ directions
+
+
 @pca_exercise.mistake("You return the codes, (N, k). Go back to the pixels: codes @ directions + mean.")
 def returns_the_codes(x: Tensor, k: int) -> Tensor:
     centred = x - x.mean(dim=0)
@@ -1101,6 +1346,7 @@ def _distances(answers: dict[str, Any], z: Tensor, codes: Tensor, k: int) -> dic
     indices = answers["indices"]
     chosen = codes[indices.clamp(0, len(codes) - 1)].double()  # (B, k, D)
     return {
+        "the_indices_are_int64_(1_means_yes)": float(indices.dtype == torch.int64),
         "indices_beyond_the_codes": ((indices < 0) | (indices >= len(codes))).sum(),
         "the_distances_to_the_chosen_codes": (chosen - z[:, None].double()).square().sum(dim=2).sqrt(),
         "codes_chosen_twice": torch.tensor([k - len(set(row)) for row in indices.tolist()]),
@@ -1144,10 +1390,32 @@ def nearest_last(z: Tensor, codes: Tensor, k: int) -> Tensor:
 
 
 @nearest_exercise.mistake(
-    "You find the nearest z for each of the codes. It is the other way round: for each z, among the codes."
+    "You find the nearest z for each of the codes. It is the other way round: for each z, among the codes, cdist(z, codes)."
 )
 def searches_among_z(z: Tensor, codes: Tensor, k: int) -> Tensor:
     return torch.cdist(z, codes).argsort(dim=0)[:k].T
+
+
+@nearest_exercise.mistake("topk looks along dim=0, down the columns. Each z has a row of distances: dim=1, or none.")
+def looks_down_the_columns(z: Tensor, codes: Tensor, k: int) -> Tensor:
+    return torch.cdist(z, codes).topk(min(k, len(z)), dim=0, largest=False).indices
+
+
+@nearest_exercise.mistake(
+    "You return one index for each z, as a column. Return the k nearest: (B, k). argmin finds one only; use topk."
+)
+def returns_a_column(z: Tensor, codes: Tensor, k: int) -> Tensor:
+    return torch.cdist(z, codes).argmin(dim=1, keepdim=True)
+
+
+@nearest_exercise.mistake("You compare by the largest difference alone. The Euclidean distance adds up the squares of all.")
+def by_the_largest_difference(z: Tensor, codes: Tensor, k: int) -> Tensor:
+    return torch.cdist(z, codes, p=torch.inf).topk(k, largest=False).indices
+
+
+@nearest_exercise.mistake("The indices are right, but int32. Leave them as topk gives them, int64.")
+def shortens_the_integers(z: Tensor, codes: Tensor, k: int) -> Tensor:
+    return nearest_codes(z, codes, k).int()
 
 
 @nearest_exercise.mistake("You leave out the nearest one. z need not be among the codes, so it does count.")
@@ -1267,7 +1535,7 @@ QUESTIONS = [
                 "codes from a smooth network. Look at what train_epoch gets."
             ),
         },
-        hints=["What does train_epoch yield from `batches`? Is there anything beside x?"],
+        hints=["What does train_epoch take from `batches`? Is there anything beside x?"],
     ),
     Question(
         "answer_random",

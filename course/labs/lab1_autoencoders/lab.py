@@ -7,7 +7,7 @@ somebody who sees nothing but these two numbers has to draw the image again.
 
 It can be done, for some images, and nobody needs to tell the two sides what the numbers should mean. They find out, by practice.
 
-In this lab you write such a pair: seven short functions, each with a check that tells you what went wrong. Then you ask what the numbers
+In this lab you write such a pair: six short functions and a class, each with a check that tells you what went wrong. Then you ask what the numbers
 mean, how many are needed, and what happens if you put in numbers that never came out of an image.
 
 **You need:** tensors and gradients in PyTorch. **You will be able to:** build and train an autoencoder, say what its bottleneck learns and
@@ -42,7 +42,7 @@ device = pick_device()
 r"""
 ## 1. An image in two numbers
 
-Hearts, all of one size, anywhere in the frame. The computer draws them, so *we* know the two numbers behind each image: where the heart
+Hearts, all of one size, anywhere they fit. The computer draws them, so *we* know the two numbers behind each image: where the heart
 is, $x$ and $y$. The network does not. It sees pixels.
 
 The cell below takes two networks from the course's shelf, joins them at a waist of two numbers, and trains the pair to give back what went
@@ -351,12 +351,13 @@ plots.show(
 # %% [markdown]
 r"""
 Go down a column. With one number the copies are ghosts, averages of several characters. With two you can guess some of them. With ten the
-character is nearly always right, though soft; with 32 little more than the sharp edges is missing.
+character is nearly always right, though soft; with 32 it is nearly sharp.
 
 An autoencoder that is short of numbers does not drop pixels at random. It keeps what costs the most to lose: which character, how bold,
 where. That is **representation learning**: the code holds what matters most, measured by the loss.
 
-And it is **compression**, with a loss, like JPEG. The next section puts numbers to it, and gives it something to beat.
+And it is **compression**, with a loss, like JPEG, if you count numbers and not bits. The next section measures it, and gives it something
+to beat.
 
 ### Question: a wider waist
 
@@ -419,7 +420,8 @@ r"""
 Three steps, on rows $x_n$ of pixels:
 
 1. subtract the mean $\bar x$ of all rows, so that the cloud lies round 0;
-2. find the $k$ directions of widest spread, the first rows of $V^\top$ in the singular value decomposition $U S V^\top$;
+2. find the $k$ directions of widest spread, the first rows of $V^\top$ in the singular value decomposition $U S V^\top$; $V_k$ is these
+   directions as columns;
 3. project onto them, and add the mean again: $\hat x_n = \bar x + (x_n - \bar x)\, V_k V_k^\top$.
 
 A theorem of Eckart and Young says that no other sheet of $k$ directions comes nearer. For $k = 0$ only the mean is left.
@@ -482,7 +484,7 @@ for d in SIZES:
 
 # %% [markdown]
 r"""
-The autoencoder wins, although PCA has the best sheet there is and looked at the answers. Its sheet need not be flat: layers with a ReLU
+(The second column counts numbers, not bits.) The autoencoder wins, although PCA has the best sheet there is and looked at the answers. Its sheet need not be flat: layers with a ReLU
 between them can **bend** it. Read the table: with five numbers
 the autoencoder keeps more than PCA does with ten.
 
@@ -547,7 +549,7 @@ heart_model, _ = trained_autoencoder(heart_images, 2, updates=1600)
 with torch.no_grad():
     heart_train_codes = heart_model.encode(heart_images.to(device)).cpu()
     heart_codes = heart_model.encode(heart_tests.to(device)).cpu()
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.1), layout="compressed")
 for ax, place, name in zip(
     axes, heart_places.T, ("x, left to right", "y, bottom to top"), strict=True
 ):
@@ -644,7 +646,7 @@ in_hole = gap_to(heart_train_codes, grid) > usual_gap
 with torch.no_grad():
     drawn = heart_model.decode(grid.to(device)).clamp(0, 1).cpu()
 fig, (left, right) = plt.subplots(
-    1, 2, figsize=(11, 5.8), width_ratios=(1, 1.3), layout="constrained"
+    1, 2, figsize=(11, 5.8), width_ratios=(1, 1.1), layout="constrained"
 )
 left.scatter(
     *heart_train_codes.T, s=2, color=plots.COLOURS[0], label="training codes", rasterized=True
@@ -659,10 +661,10 @@ for i in in_hole.nonzero()[:, 0].tolist():
     right.add_patch(Rectangle(corner, 26, 26, fill=False, color=plots.COLOURS[3], linewidth=1))
 right.set(title="what the decoder draws there (framed: holes)", xticks=[], yticks=[])
 fig.suptitle("A grid of codes over the latent plane")
-fig.legend(loc="outside lower left", ncols=3, frameon=False)
+left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False, fontsize=9)
 plots.show(
     fig,
-    alt="Left: codes, and a grid with crosses apart from all codes. Right: the decoded grid; framed images are broken.",
+    alt="Left: codes, and a grid with crosses apart from all codes. Right: the decoded grid; most framed images are broken, the more so the farther from the codes.",
 )
 print(
     f"{in_hole.float().mean():.0%} of this rectangle are holes (of the test images, by construction, 1%)"
@@ -671,9 +673,10 @@ print(
 # %% [markdown]
 r"""
 Where there are codes you see good hearts that wander step by step. In the frames you see what the decoder makes up where nobody ever
-corrected it: hearts that swell, smear or break up, on a background of noise.
+corrected it. Some framed hearts are flawless, but most swell, smear or break up, the more so the farther from the map.
 
-Most of these holes lie around the map, and some may lie within it, where codes are thin. Nobody told the codes where to be, so nobody knows
+The share of holes depends on the rectangle: these are mostly the corners that a map with points and bays leaves free. Some may lie within
+the map, where codes are thin. Nobody told the codes where to be, so nobody knows
 where they are not.
 
 ## 9. So, can it invent images?
@@ -710,7 +713,7 @@ r"""
 The third row has strokes, and some of it could pass. Much of it is no digit at all.
 
 **Now a number.** How far is an image from the nearest training image? For new *real* images that is some distance too, so it tells nothing
-by itself; we need it for three sets. Blurred images are near to everything, so compare like with like: the decoder's copies of real images
+by itself; we need it for three sets. The decoder blurs, and that alone changes the distance, so compare like with like: the decoder's copies of real images
 against what the same decoder makes of random codes.
 """
 
@@ -813,7 +816,8 @@ plots.show(
 # %% [markdown]
 r"""
 By pixels, one image fades out while the other fades in: there are two hearts on the way, and two digits on top of each other. By codes, one heart
-*travels* across the frame, and one digit bends into the other, through shapes that need not be digits.
+*travels* across the frame, and the digit changes shape. It may pass through a blur that is no digit, but the strokes of both show through
+less.
 
 One pair proves nothing, so here is the mean over 200 pairs of digits: how far is each point of the way from the nearest training image?
 Both ways begin and end at the same rebuilt images.
@@ -912,7 +916,8 @@ it for ink. The denoiser has learned what digits look like, and keeps that.
 r"""
 ## 12. What you have built
 
-- It **compresses**: 784 pixels to a few numbers. The fewer, the more is lost, and the bends between its layers buy more than any flat sheet can.
+- It **compresses**: 784 pixels to a few numbers. The fewer, the more is lost, and when numbers are scarce, the bends
+  between its layers buy more than any flat sheet can.
 - It learns **without labels**: its target is its input.
 - It makes a **map**: neighbours in the code are neighbours in the world, and a true factor can be read off it.
 - It is **deterministic**, and it does **not sample**. Its map has holes, and nothing in its loss ever asked that it should not.

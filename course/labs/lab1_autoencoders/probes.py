@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from course.checks.exercise import probe
 
-FAR = 3.0  # out of reach for a sigmoid, a tanh, a softmax; a ReLU does not come below 0
-MOST_STEPS = 80  # a last bias alone, moving by 0.05 a step, gets beyond FAR in 60
+FAR = 30.0  # out of reach for a tanh, ten times a tanh, a norm, a clamp; a ReLU does not come below 0
+MOST_STEPS = 80  # each a tenth longer than the last: a LeakyReLU that lets a hundredth through gets beyond FAR as well
 ATTEMPTS = 3
+NEAR = 0.1  # mean squared error of a channel: ½ everywhere costs 0.25, a blurred edge 0.02
+HUGE = 20.0
 
 
 def fake_squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
@@ -54,7 +56,15 @@ def _built(make: Callable[[], Any], like: Tensor) -> nn.Module:
         raise TypeError(
             f"it must return a network, an nn.Module; it returned a {type(network).__name__} (is there a `return`?)"
         )
+    another = make()
+    if {id(parameter) for parameter in network.parameters()} & {id(parameter) for parameter in another.parameters()}:
+        raise TypeError("two calls returned the same weights, so two models would train each other's; make new layers")
     network = network.to(like.device)
+    for parameter in network.parameters():
+        if parameter.dtype != like.dtype:
+            raise TypeError(
+                f"its weights are {parameter.dtype}, but what it gets is {like.dtype}; leave the weights so, too"
+            )
     _called(network.train(), like)
     return network
 
@@ -114,13 +124,13 @@ def _evaluated(network: nn.Module, value: Tensor) -> Tensor:
     """Call a network in eval mode, with the same random numbers each time."""
     torch.manual_seed(0)
     with torch.no_grad():
-        return _called(network.eval(), value)
+        return _called(network.eval(), value).detach()  # a view of a parameter asks for gradients even here
 
 
 def _differ(one: Tensor, other: Tensor) -> bool:
     """Say whether two outputs differ by more than rounding."""
-    scale = max(float(one.abs().max()), float(other.abs().max()), 1e-12)
-    return bool((one - other).abs().max() > 1e-4 * scale)
+    scale = max(float(one.detach().abs().max()), float(other.detach().abs().max()), 1e-12)
+    return bool((one - other).detach().abs().max() > 1e-4 * scale)
 
 
 def _shapes(network: nn.Module, value: Tensor, name: str) -> dict[str, Any]:
@@ -168,16 +178,42 @@ def _reaches(make: Callable[[], Any], value: Tensor, sign: int) -> bool:
     network = _built(make, value).eval()
     parameters = list(network.parameters())
     optimizer = torch.optim.Adam(parameters, lr=0.05) if parameters else None
-    for _ in range(MOST_STEPS):
+    for step in range(MOST_STEPS):
         output = sign * _called(network, value)
         if not bool(output.amax() <= FAR):  # NaN went beyond all bounds as well
             return True
         if optimizer is None or not output.requires_grad:
             return False
+        optimizer.param_groups[0]["lr"] = 0.05 * 1.1**step
         optimizer.zero_grad()
         (-output.sum() / len(output)).backward()
         optimizer.step()
     return False
+
+
+def _directions(codes: Tensor) -> int:
+    """Count the directions in which codes differ."""
+    return int(torch.linalg.matrix_rank(codes - codes.mean(dim=0), rtol=1e-3, atol=1e-4 * float(codes.abs().max())))
+
+
+def _sees(make: Callable[[], Any], x: Tensor) -> dict[str, Any]:
+    """Train a little and see whether the codes tell images apart, by each channel; the unlucky may try again."""
+    for _ in range(ATTEMPTS):
+        network = _built(make, x)
+        _trained(network, x, steps=4)
+        codes = _evaluated(network, x)
+        changed = []
+        for channel in range(x.shape[1]):
+            other = x.clone()
+            other[:, channel] = torch.rand_like(other[:, channel])
+            changed.append(_differ(codes, _evaluated(network, other)))
+        directions = _directions(codes)
+        if all(changed) and directions == codes.shape[1]:
+            break
+    return {
+        "directions_in_which_the_codes_of_different_images_differ": directions,
+        "channels_that_a_code_depends_on": sum(changed),
+    }
 
 
 @probe()
@@ -194,8 +230,12 @@ def encoder_learns(candidate: Any, x: Tensor, latent_dim: int) -> dict[str, Any]
 
 @probe()
 def encoder_in_eval_mode(candidate: Any, x: Tensor, latent_dim: int) -> dict[str, Any]:
-    """Build it, and change one image of a batch."""
-    return _in_eval_mode(lambda: candidate(tuple(x.shape[1:]), latent_dim), x)
+    """Build it, and change one image of a batch, and one channel of all."""
+
+    def make() -> Any:
+        return candidate(tuple(x.shape[1:]), latent_dim)
+
+    return _in_eval_mode(make, x) | _sees(make, x)
 
 
 @probe()
@@ -206,8 +246,8 @@ def encoder_reach(candidate: Any, x: Tensor, latent_dim: int) -> dict[str, Any]:
         return candidate(tuple(x.shape[1:]), latent_dim)
 
     return {
-        "training_can_push_codes_above_3_(1_means_yes)": _reaches(make, x, 1),
-        "training_can_push_codes_below_−3_(1_means_yes)": _reaches(make, x, -1),
+        f"training_can_push_codes_above_{FAR:.0f}_(1_means_yes)": _reaches(make, x, 1),
+        f"training_can_push_codes_below_−{FAR:.0f}_(1_means_yes)": _reaches(make, x, -1),
     }
 
 
@@ -224,7 +264,7 @@ def decoder_learns(candidate: Any, z: Tensor, out_shape: Any) -> dict[str, Any]:
     network = _built(lambda: candidate(z.shape[1], tuple(out_shape)), z)
     _trained(network, z, steps=4)
     z = z.requires_grad_()
-    gradient = _gradient(_called(network, z), z)
+    gradient = _gradient(_called(network, 1 * z), z)  # no leaf: who writes into it shall hear of that, not of leaves
     return seen | {"a_gradient_reaches_each_number_of_the_code_(1_means_yes)": bool((gradient != 0).any(dim=0).all())}
 
 
@@ -234,20 +274,52 @@ def decoder_in_eval_mode(candidate: Any, z: Tensor, out_shape: Any) -> dict[str,
     return _in_eval_mode(lambda: candidate(z.shape[1], tuple(out_shape)), z)
 
 
+def _practised(network: nn.Module, z: Tensor, image: Tensor) -> Tensor:
+    """Train towards one image, until it is near or patience ends; return the worst mean squared error of each channel."""
+    network.eval()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(60):
+        errors = (_called(network, z) - image).square().mean(dim=(0, 2, 3))
+        if not errors.requires_grad or bool((errors < NEAR).all()):
+            break
+        optimizer.zero_grad()
+        errors.sum().backward()
+        optimizer.step()
+    return errors.detach()
+
+
+@probe()
+def decoder_pixels(candidate: Any, z: Tensor, white: Tensor, black: Tensor, edge: Tensor) -> dict[str, Any]:
+    """Build it, and see whether it learns an image of three channels: for one code or, where ReLUs sleep, for many."""
+    image = torch.cat([white, black, edge])
+    for codes in (z[:1], z, z):
+        network = _built(lambda: candidate(z.shape[1], tuple(image.shape)), z)
+        start = _evaluated(network, z)
+        errors = _practised(network, codes, image) if any(True for _ in network.parameters()) else torch.ones(3)
+        if bool((errors < NEAR).all()):
+            break
+    seen: dict[str, Any] = {f"an_untrained_pixel_is_beyond_{HUGE:.0f}_(1_means_yes)": bool(start.abs().max() > HUGE)}
+    for name, error in zip(("white", "black", "half_white_and_half_black"), errors, strict=True):
+        seen[f"training_can_make_a_channel_{name}_(1_means_yes)"] = bool(error < NEAR)
+    return seen
+
+
 # ------------------------------------------------------------------------------------------------- the model and training
 
 
 class _Linear(nn.Module):
-    """A linear layer with given weights, that writes down in which state it was called."""
+    """A linear layer with given weights, that writes down in which state it was called, and with how many dimensions."""
 
     def __init__(self, weight: Tensor, bias: Tensor, out_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
         self.out_shape = out_shape
         self.modes: list[bool] = []
+        self.dimensions = 0
 
     def forward(self, x: Tensor) -> Tensor:
         self.modes.append(self.training)
+        self.dimensions = x.ndim
         return (x.flatten(start_dim=1) @ self.weight.T + self.bias).unflatten(1, self.out_shape)
 
 
@@ -282,6 +354,7 @@ def rebuild(candidate: Any, x: Tensor, training: bool, **weights: Any) -> dict[s
     if isinstance(returned, (tuple, list)):
         raise TypeError(f"forward must return one tensor, x_hat; it returned {len(returned)} values")
     return {
+        "dimensions_of_what_the_encoder_gets": model.encoder.dimensions,
         "x_hat": returned,
         "the_model's_training_mode_afterwards": model.training,
         "the_decoder's_training_mode_meanwhile": max(model.decoder.modes, default=not training),
@@ -306,10 +379,13 @@ def epoch(
     """Train for an epoch on batches that can be walked through once, with old gradients lying on the model."""
     model = _model(_Pair, **weights)
     model.train(training)
-    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=0.5)  # no hand-written step does this
+    updates: list[int] = []
+    optimizer.register_step_post_hook(lambda *_: updates.append(1))
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, stale)
     seen: dict[str, Any] = {"the_mean_loss": candidate(model, (batch for batch in x.split(list(sizes))), optimizer)}
+    seen["steps_of_the_given_optimizer"] = len(updates)
     for name, parameter in model.named_parameters():
         seen[f"{name}_after_the_epoch"] = parameter.detach().clone()
     return seen | {
