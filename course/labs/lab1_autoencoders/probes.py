@@ -198,7 +198,7 @@ def _directions(codes: Tensor) -> int:
 
 def _sees(make: Callable[[], Any], x: Tensor) -> dict[str, Any]:
     """Train a little and see whether the codes tell images apart, by each channel; the unlucky may try again."""
-    for _ in range(ATTEMPTS):
+    for _ in range(2 * ATTEMPTS):
         network = _built(make, x)
         _trained(network, x, steps=4)
         codes = _evaluated(network, x)
@@ -292,7 +292,8 @@ def _practised(network: nn.Module, z: Tensor, image: Tensor) -> Tensor:
 def decoder_pixels(candidate: Any, z: Tensor, white: Tensor, black: Tensor, edge: Tensor) -> dict[str, Any]:
     """Build it, and see whether it learns an image of three channels: for one code or, where ReLUs sleep, for many."""
     image = torch.cat([white, black, edge])
-    for codes in (z[:1], z, z):
+    longest = z[z.norm(dim=1).argmax()][None]  # without biases a code near 0 moves nothing
+    for codes in (longest, z, z):
         network = _built(lambda: candidate(z.shape[1], tuple(image.shape)), z)
         start = _evaluated(network, z)
         errors = _practised(network, codes, image) if any(True for _ in network.parameters()) else torch.ones(3)
