@@ -249,10 +249,10 @@ def traversal(candidate: Any, z: Tensor, dim: int, values: Tensor, training: boo
 
 @probe()
 def traversal_state(candidate: Any, z: Tensor, dim: int, values: Tensor, training: bool, **weights: Any) -> dict[str, Any]:
-    """Traverse one latent of a linear decoder, and look at the state it leaves behind; z is looked at elsewhere."""
+    """Traverse one latent of a linear decoder, and look at the state it leaves behind."""
     model = _vae(_NoiselessVAE, **weights).train(training)
     with torch.enable_grad():  # which restores what was before, whatever the candidate leaves
-        images = candidate(model, z.clone(), dim, values)
+        images = candidate(model, z, dim, values)
         return _left_behind(model, images, torch.is_grad_enabled())
 
 
