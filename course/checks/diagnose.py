@@ -93,10 +93,15 @@ def judge(key: Key, ask: Ask, *, points: float = 0.0) -> Report:
     wrong = [trial for trial in trials if trial.verdict in (WRONG, ERROR)]
     mistake, cause = "", ""
     if verdict in (WRONG, ERROR):
-        mistake = _recognise(exercise, wrong, [trial for trial in trials if trial not in wrong])
+        others = [trial for trial in trials if trial not in wrong]
+        # Most mistakes show with the fakes in place; only an answer that goes round them must be looked at alone.
+        for alone in (False, True):
+            mistake = _recognise(exercise, wrong, others, alone)
+            if mistake:
+                break
     if mistake:
         cause = exercise.mistakes[mistake].says
-        explained = [trial.part.about for trial in wrong if trial.explained_by(mistake)]
+        explained = [trial.part.about for trial in wrong if trial.explained_by(mistake, alone)]
         if len(explained) < len(wrong):  # there may be another mistake, or it may look alike by chance
             cause += f" (This explains only: {'; '.join(explained)}.)"
     return Report(
@@ -179,12 +184,9 @@ class _Trials:
         self.alone_seen: list[Outcome] = []
         self.verdict, self.problem = self._judge()
 
-    def explained_by(self, mistake: str) -> bool:
-        """Say whether the answers, with the fakes or without, are those of a known mistake in every case."""
-        tries = [(self.got, self.seen), (self.alone, self.alone_seen)]
-        return any(outcomes and self._are(mistake, outcomes, views) for outcomes, views in tries)
-
-    def _are(self, mistake: str, outcomes: list[Outcome], views: list[Outcome]) -> bool:
+    def explained_by(self, mistake: str, alone: bool = False) -> bool:
+        """Say whether the answers, with the fakes or alone, are those of a known mistake in every case."""
+        outcomes, views = (self.alone, self.alone_seen) if alone and self.alone else (self.got, self.seen)
         return all(
             agree(self.part, seen, self.key.expected(self.part, mistake, i, got.used)[1])
             for i, (got, seen) in enumerate(zip(outcomes, views, strict=True))
@@ -250,14 +252,14 @@ def _overall(verdicts: list[str]) -> str:
     return WRONG  # some parts right, the others not attempted
 
 
-def _recognise(exercise: Exercise, wrong: list[_Trials], others: list[_Trials]) -> str:
+def _recognise(exercise: Exercise, wrong: list[_Trials], others: list[_Trials], alone: bool) -> str:
     """Name the mistake that explains most of the wrong parts, and among those most of the others."""
     best, best_score = "", (0, 0)
     for name in exercise.mistakes:
-        explained = sum(trial.explained_by(name) for trial in wrong)
+        explained = sum(trial.explained_by(name, alone) for trial in wrong)
         if not explained:
             continue
-        score = (explained, sum(trial.explained_by(name) for trial in others))
+        score = (explained, sum(trial.explained_by(name, alone) for trial in others))
         if score > best_score:
             best, best_score = name, score
     return best
