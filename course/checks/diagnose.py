@@ -90,20 +90,7 @@ def judge(key: Key, ask: Ask, *, points: float = 0.0) -> Report:
         if trial.verdict == TIMEOUT:  # the other parts would hang as well
             break
     verdict = _overall([part.verdict for part in parts])
-    wrong = [trial for trial in trials if trial.verdict in (WRONG, ERROR)]
-    mistake, cause = "", ""
-    if verdict in (WRONG, ERROR):
-        others = [trial for trial in trials if trial not in wrong]
-        # Most mistakes show with the fakes in place; only an answer that goes round them must be looked at alone.
-        for alone in (False, True):
-            mistake = _recognise(exercise, wrong, others, alone)
-            if mistake:
-                break
-    if mistake:
-        cause = exercise.mistakes[mistake].says
-        explained = [trial.part.about for trial in wrong if trial.explained_by(mistake, alone)]
-        if len(explained) < len(wrong):  # there may be another mistake, or it may look alike by chance
-            cause += f" (This explains only: {'; '.join(explained)}.)"
+    mistake, cause = _likely_cause(exercise, trials) if verdict in (WRONG, ERROR) else ("", "")
     return Report(
         exercise.name,
         verdict,
@@ -250,6 +237,21 @@ def _overall(verdicts: list[str]) -> str:
         if verdict in verdicts:
             return verdict
     return WRONG  # some parts right, the others not attempted
+
+
+def _likely_cause(exercise: Exercise, trials: list[_Trials]) -> tuple[str, str]:
+    """Name the mistake that the answers are those of, and say it; both are empty if there is none."""
+    wrong = [trial for trial in trials if trial.verdict in (WRONG, ERROR)]
+    others = [trial for trial in trials if trial not in wrong]
+    for alone in (False, True):  # most mistakes show with the fakes; an answer that goes round them must be looked at alone
+        mistake = _recognise(exercise, wrong, others, alone)
+        if mistake:
+            says = exercise.mistakes[mistake].says
+            explained = [trial.part.about for trial in wrong if trial.explained_by(mistake, alone)]
+            if len(explained) < len(wrong):  # there may be another mistake, or it may look alike by chance
+                says += f" (This explains only: {'; '.join(explained)}.)"
+            return mistake, says
+    return "", ""
 
 
 def _recognise(exercise: Exercise, wrong: list[_Trials], others: list[_Trials], alone: bool) -> str:
