@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from scipy import stats
-from torch import Tensor
+from torch import Tensor, nn
 
 from course.checks.compare import viewed
 from course.checks.diagnose import judge_object
@@ -18,6 +18,7 @@ from course.checks.exercise import Exercise, Part
 from course.checks.probing import run
 from course.checks.report import RIGHT
 from course.labs.lab0_generative_modeling import checks as lab0
+from course.labs.lab1_autoencoders import checks as lab1
 from course.labs.lab2_vae import checks as lab2
 
 ALLOWED = 1e-6
@@ -150,14 +151,20 @@ def independent_mixture(n: int, weights: Tensor, means: Tensor, covs: Tensor) ->
     return lab0.ancestral_sample(n, weights, means, covs)
 
 
+def narrow_encoder(in_shape: tuple[int, int, int], latent_dim: int) -> nn.Module:
+    """A right answer that one time in four begins with too many of its ReLUs asleep."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(in_shape), 4), nn.ReLU(), nn.Linear(4, latent_dim))
+
+
 @pytest.mark.parametrize(
     ("exercise", "candidate"),
     [
         (lab0.ancestral_exercise, independent_mixture),
         (lab2.reparameterize_exercise, independent_draw),
         (lab2.vae_exercise, IndependentVAE),
+        (lab1.encoder_exercise, narrow_encoder),
     ],
-    ids=["ancestral_sample", "reparameterize", "VAE"],
+    ids=["ancestral_sample", "reparameterize", "VAE", "build_encoder"],
 )
 @pytest.mark.parametrize("seeds", [range(20), pytest.param(range(20, 200), marks=pytest.mark.slow)], ids=["20", "200"])
 def test_right_answers_pass_with_every_seed(exercise: Exercise, candidate: Any, seeds: range) -> None:
