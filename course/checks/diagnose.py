@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -22,8 +23,10 @@ from course.checks.report import (
     Report,
 )
 
-# Runs a part's probe on the candidate, wherever that lives; the last argument: with the fakes in place, or without.
-Ask = Callable[[Part, Case, int, bool], Outcome]
+Cases = list[tuple[int, Case]]  # each with the seed of torch's generators
+# Runs a part's probe on the candidate, wherever that lives, in one case after the other until one fails; the last argument:
+# with the fakes in place, or without.
+Ask = Callable[[Part, Cases, bool], list[Outcome]]
 
 NO_FAKES: frozenset[str] = frozenset()
 
@@ -36,12 +39,12 @@ class Key:
 
     def __init__(self, exercise: Exercise, seed: int, device: torch.device | str = "cpu") -> None:
         self.exercise, self.device = exercise, device
-        self._cases: dict[str, list[tuple[int, Case]]] = {}
+        self._cases: dict[str, Cases] = {}
         self._seed = seed
         self._expected: dict[tuple[str, str, int, frozenset[str]], tuple[Outcome, Outcome]] = {}
 
-    def cases(self, part: Part) -> list[tuple[int, Case]]:
-        """Return a part's cases, each with the seed of torch's generators; that seed does not betray the first one."""
+    def cases(self, part: Part) -> Cases:
+        """Return a part's cases; the seeds of torch's generators do not betray the one that made them."""
         if part.name not in self._cases:
             generator = torch.Generator().manual_seed(self._seed)
             numbered = enumerate(part.cases(generator))
@@ -106,17 +109,20 @@ def judge_object(
 ) -> Report:
     """Judge an object that lives in this process."""
 
-    def ask(part: Part, case: Case, case_seed: int, with_fakes: bool) -> Outcome:
-        return ask_object(candidate, part, case, case_seed, with_fakes, device)
-
-    return judge(Key(exercise, seed, device), ask, points=points)
+    return judge(Key(exercise, seed, device), partial(ask_object, candidate, device=device), points=points)
 
 
 def ask_object(
-    candidate: Any, part: Part, case: Case, seed: int, with_fakes: bool, device: torch.device | str = "cpu"
-) -> Outcome:
+    candidate: Any, part: Part, cases: Cases, with_fakes: bool, *, device: torch.device | str = "cpu"
+) -> list[Outcome]:
     """Ask an object that lives in this process."""
-    return run(candidate, part.probe, case, seed=seed, fakes=None if with_fakes else NO_FAKES, device=device)
+    outcomes = []
+    for seed, case in cases:
+        fakes = None if with_fakes else NO_FAKES
+        outcomes.append(run(candidate, part.probe, case, seed=seed, fakes=fakes, device=device))
+        if outcomes[-1].failure:
+            break
+    return outcomes
 
 
 def judge_described(key: Key, described: Description, ask: Ask, *, points: float = 0.0) -> Report:
@@ -164,7 +170,6 @@ class _Trials:
 
     def __init__(self, part: Part, key: Key, ask: Ask) -> None:
         self.part, self.key, self.ask = part, key, ask
-        self.cases = key.cases(part)
         self.got = self._answers(with_fakes=True)
         self.seen = self._views(self.got)
         self.alone: list[Outcome] = []  # the answers without fakes, if they were asked for
@@ -179,15 +184,21 @@ class _Trials:
             for i, (got, seen) in enumerate(zip(outcomes, views, strict=True))
         )
 
+    def speaks_against(self, mistake: str) -> bool:
+        """Say whether this part is right, and would not be with a known mistake."""
+        if self.verdict != RIGHT:
+            return False
+        outcomes = self.alone or self.got
+        theirs = [self.key.expected(self.part, mistake, i, got.used) for i, got in enumerate(outcomes)]
+        return self._difference([outcome for outcome, _ in theirs], [view for _, view in theirs]) is not None
+
     def _views(self, outcomes: list[Outcome]) -> list[Outcome]:
         return [self.key.view(self.part, i, got) for i, got in enumerate(outcomes)]
 
     def _answers(self, with_fakes: bool) -> list[Outcome]:
-        got = []
-        for case_seed, case in self.cases:
-            got.append(self.ask(self.part, case, case_seed, with_fakes))
-            if got[-1].failure:
-                break
+        cases = self.key.cases(self.part)
+        got = self.ask(self.part, cases, with_fakes)
+        assert len(got) == len(cases) or got[-1].failure, "a case without an answer"
         return got
 
     def _judge(self) -> tuple[str, str]:
@@ -259,7 +270,7 @@ def _recognise(exercise: Exercise, wrong: list[_Trials], others: list[_Trials], 
     best, best_score = "", (0, 0)
     for name in exercise.mistakes:
         explained = sum(trial.explained_by(name, alone) for trial in wrong)
-        if not explained:
+        if not explained or any(trial.speaks_against(name) for trial in others):
             continue
         score = (explained, sum(trial.explained_by(name, alone) for trial in others))
         if score > best_score:

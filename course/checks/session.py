@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from functools import partial
 from typing import Any
 
 from course.checks.cut import describe, stub_of
@@ -74,7 +75,7 @@ def judge_entry(entry: Entry, candidate: Any) -> Report:
     return judge_described(
         Key(item, secrets.randbelow(2**31), device),
         describe(candidate, stub_of(item.reference, item.methods), item.methods),
-        lambda part, case, seed, with_fakes: ask_object(candidate, part, case, seed, with_fakes, device),
+        partial(ask_object, candidate, device=device),
         points=entry.points,
     )
 

@@ -5,7 +5,7 @@ import builtins
 import linecache
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from course.checks.cut import global_names
@@ -23,6 +23,26 @@ class Definitions:
     failures: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Statement:
+    """A statement at the top of a cell."""
+
+    file: str
+    lines: list[bytes]  # of the cell
+    node: ast.stmt
+
+    @cached_property
+    def binds(self) -> set[str]:
+        return _bound_names(self.node)
+
+    @cached_property
+    def reads(self) -> set[str]:
+        try:
+            return global_names(_source(self.lines, self.node))
+        except UNREADABLE:  # running it will say so
+            return set()
+
+
 def define(
     cells: Iterable[str],
     wanted: Iterable[str],
@@ -37,7 +57,7 @@ def define(
     read, and so on. Nothing else is run. skip: statements not to run, by number, with what to say of them. on_statement is
     called with the number of each statement before it is run.
     """
-    statements: list[tuple[str, ast.stmt]] = []
+    statements: list[_Statement] = []
     found = Definitions(namespace)
     namespace.update({"__name__": "__main__", "__builtins__": builtins})
     for number, source in enumerate(cells, start=1):
@@ -45,17 +65,18 @@ def define(
         if isinstance(tree, str):
             found.failures.update(dict.fromkeys(_names_said(source), f"The cell does not parse: {tree}."))
             continue
-        statements += [(file, statement) for statement in tree.body]
-        linecache.cache[file] = (len(plain), None, plain.splitlines(keepends=True), file)
-    needed = _needed_names([statement for _, statement in statements], wanted)
-    for number, (file, statement) in enumerate(statements):
-        if _is_definition(statement) or (_bound_names(statement) & needed and not _calls_notebook(statement)):
+        lines = _lines(plain)
+        statements += [_Statement(file, lines, node) for node in tree.body]
+        linecache.cache[file] = (len(plain), None, [line.decode() for line in lines], file)
+    needed = _needed_names(statements, wanted)
+    for number, statement in enumerate(statements):
+        if _is_definition(statement.node) or (statement.binds & needed and not _calls_notebook(statement.node)):
             if skip and number in skip:
-                found.failures.update(dict.fromkeys(_bound_names(statement), skip[number]))
+                found.failures.update(dict.fromkeys(statement.binds, skip[number]))
                 continue
             if on_statement:
                 on_statement(number)
-            _run(statement, file, found)
+            _run(statement, found)
     return found
 
 
@@ -69,38 +90,58 @@ def parse(source: str) -> tuple[str, ast.Module | str]:
     lines = source.splitlines()
     if lines and lines[0].lstrip().startswith("%%"):
         return "", ast.Module([], [])
-    magic = ("%", "!", "?")
-    plain = "\n".join("" if line.lstrip().startswith(magic) or line.rstrip().endswith("?") else line for line in lines)
-    for text in (source, plain):
+    text, problem = source, ""
+    for _ in range(2):
         try:
             return text, ast.parse(text, "<cell>")
         except UNREADABLE as error:
             problem = str(error)
-    return plain, problem
+        text = "\n".join("" if _is_for_notebook(line) else line for line in lines)
+    return text, problem
+
+
+def _is_for_notebook(line: str) -> bool:
+    return line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?")
 
 
 def sources_of(cells: Iterable[str], names: Iterable[str]) -> dict[str, str]:
     """Return the source of the last definition of each name, as far as the cells can be parsed."""
-    wanted, found = set(names), {}
+    wanted, found = set(names), dict[str, str]()
     for source in cells:
         plain, tree = parse(source)
-        for statement in () if isinstance(tree, str) else tree.body:
-            name = getattr(statement, "name", "")
-            if name in wanted:
-                found[name] = ast.get_source_segment(plain, statement) or ""
+        named = [(getattr(node, "name", ""), node) for node in ([] if isinstance(tree, str) else tree.body)]
+        defined = [(name, node) for name, node in named if name in wanted]
+        lines = _lines(plain) if defined else []
+        found |= {name: _source(lines, node) for name, node in defined}
     return found
 
 
-def _run(statement: ast.stmt, file: str, found: Definitions) -> None:
+def _lines(text: str) -> list[bytes]:
+    return text.encode().splitlines(keepends=True)  # Python ends lines where bytes do, and counts columns in bytes
+
+
+def _source(lines: list[bytes], statement: ast.stmt) -> str:
+    """Return the source of a statement at the top of a text, with its decorators. (ast.get_source_segment leaves these out,
+    and is slow.)"""
+    decorators = getattr(statement, "decorator_list", ())
+    first = min(node.lineno for node in (statement, *decorators))
+    own = lines[first - 1 : statement.end_lineno]
+    own[-1] = own[-1][: statement.end_col_offset]
+    if not decorators:
+        own[0] = own[0][statement.col_offset :]
+    return b"".join(own).decode()
+
+
+def _run(statement: _Statement, found: Definitions) -> None:
     try:
-        exec(compile(ast.Module([statement], type_ignores=[]), file, "exec"), found.namespace)
+        exec(compile(ast.Module([statement.node], type_ignores=[]), statement.file, "exec"), found.namespace)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a student's cell may raise anything; its names get that said
         message = f"Its cell stops with {type(error).__name__}: {text_of(error, str)[:300]}"
-        found.failures.update(dict.fromkeys(_bound_names(statement), message))
+        found.failures.update(dict.fromkeys(statement.binds, message))
     else:
-        for name in _bound_names(statement):
+        for name in statement.binds:
             found.failures.pop(name, None)
 
 
@@ -124,28 +165,19 @@ def _bound_names(statement: ast.stmt) -> set[str]:
     return set()
 
 
-def _needed_names(statements: list[ast.stmt], wanted: Iterable[str]) -> set[str]:
+def _needed_names(statements: list[_Statement], wanted: Iterable[str]) -> set[str]:
     """Follow the wanted names through the statements that bind them and what those read, as far as it goes."""
-    binding: dict[str, list[ast.stmt]] = {}
+    binding: dict[str, list[_Statement]] = {}
     for statement in statements:
-        for name in _bound_names(statement):
+        for name in statement.binds:
             binding.setdefault(name, []).append(statement)
-    needed, queue, seen = set(wanted), list(wanted), set()
+    needed, queue = set(wanted), list(wanted)
     while queue:
         for statement in binding.get(queue.pop(), ()):
-            if id(statement) not in seen:
-                seen.add(id(statement))
-                more = _names_read(statement) - needed
-                needed |= more
-                queue.extend(more)
+            more = statement.reads - needed
+            needed |= more
+            queue.extend(more)
     return needed
-
-
-def _names_read(statement: ast.stmt) -> set[str]:
-    try:
-        return global_names(ast.unparse(statement))
-    except UNREADABLE:  # running it will say so
-        return set()
 
 
 def _calls_notebook(statement: ast.stmt) -> bool:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 
-from course.checks.diagnose import Key, judge_answer, judge_described
-from course.checks.exercise import Case, Entry, Exercise, Lab, Part, Question
+from course.checks.diagnose import Cases, Key, judge_answer, judge_described
+from course.checks.exercise import Entry, Exercise, Lab, Part, Question
 from course.checks.probing import Outcome
 from course.checks.report import ERROR, MISSING, NOT_ATTEMPTED, Report
 from course.grading.result import CRASHED, GRADED, UNREADABLE, Grading
@@ -127,7 +127,7 @@ class _Grading:
             return judge_answer(item, letter, points=entry.points, shown=shown)
         broken: Exception | None = None
 
-        def ask(part: Part, case: Case, seed: int, with_fakes: bool) -> Outcome:
+        def ask(part: Part, cases: Cases, with_fakes: bool) -> list[Outcome]:
             nonlocal broken
             if broken is None and time.monotonic() > self.deadline:
                 broken = TimeoutError()
@@ -136,11 +136,11 @@ class _Grading:
                     if self.attempt is None and self._load() is None:
                         raise Died("its process ended while its definitions were run")
                     assert self.attempt is not None
-                    return self.attempt.probe(name, part, case, seed, with_fakes)
+                    return self.attempt.probe(name, part, cases, with_fakes)
                 except (Died, TimeoutError) as error:
                     broken = error
                     self._ended(error, f"{name}: ")
-            return Outcome(failure=failure_of(broken, self.sandbox.limits.timeout))
+            return [Outcome(failure=failure_of(broken, self.sandbox.limits.timeout))]
 
         if self.attempt:
             self.attempt.give_time()

@@ -13,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from course.checks.cut import Description, stub_of
-from course.checks.exercise import Case, Exercise, Lab, Part
+from course.checks.diagnose import Cases
+from course.checks.exercise import Exercise, Lab, Part
 from course.checks.probing import Failure, Outcome, edited_inputs
 from course.grading import calls, confine, wire
 from course.grading.stripped import write_stripped
@@ -95,7 +96,7 @@ class Sandbox:
     def __init__(self, lab: Lab, level: str, limits: Limits = DEFAULT, *, slot: int = 0, trial: bool = False) -> None:
         """Start it and wait until it is ready, or, for a trial, until it is confined. Raises SandboxError."""
         self.lab, self.level, self.limits = lab, level, limits
-        self.packed: dict[tuple[str, str, int, bool], bytes] = {}
+        self.packed: dict[tuple[str, str, bool, tuple[int, ...]], bytes] = {}
         items = {name: entry.item for name, entry in lab.entries.items()}
         self.questions = [name for name, item in items.items() if not isinstance(item, Exercise)]
         self.stubs = {
@@ -292,22 +293,25 @@ class Attempt:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise Died("it forged an answer") from None
 
-    def probe(self, name: str, part: Part, case: Case, seed: int, with_fakes: bool) -> Outcome:
-        """Run a part's probe on what the submission defined. Raises Died."""
-        packed = self.sandbox.packed
-        if (name, part.name, seed, with_fakes) not in packed:  # a class is asked the same questions
-            plain, tensors = wire.pack_case(case)
+    def probe(self, name: str, part: Part, cases: Cases, with_fakes: bool) -> list[Outcome]:
+        """Run a part's probe on what the submission defined, in one case after the other until one fails. Raises Died."""
+        seeds = tuple(seed for seed, _ in cases)
+        packed, place = self.sandbox.packed, (name, part.name, with_fakes, seeds)
+        if place not in packed:  # a class is asked the same questions
+            plain, tensors = wire.pack_cases([case for _, case in cases])
             see = part.probe.see.__name__
-            question = {"do": "probe", "name": name, "probe": see, "case": plain, "seed": seed, "fakes": with_fakes}
-            packed[name, part.name, seed, with_fakes] = wire.pack(question, tensors)
-        header, answers = self._ask(packed[name, part.name, seed, with_fakes])
+            question = {"do": "probe", "name": name, "probe": see, "cases": plain, "seeds": seeds, "fakes": with_fakes}
+            packed[place] = wire.pack(question, tensors)
+        header, answers = self._ask(packed[place])
         try:
-            outcome, after, noticed = wire.read_outcome(header, answers, part.probe.fakes)
+            outcomes, noticed = wire.read_outcomes(header, answers, part.probe.fakes, len(cases))
         except wire.WireError as error:
             raise Died(f"it forged an answer ({error})") from None
         self._note(noticed)
-        edited = edited_inputs(case, after)
-        return Outcome(outcome.answers, edited, outcome.failure, outcome.used)
+        return [
+            replace(outcome, edited=edited_inputs(case, after))
+            for (outcome, after), (_, case) in zip(outcomes, cases, strict=False)  # fewer, where one failed
+        ]
 
     def gpu_works(self) -> bool:
         """Say whether a GPU can be used in this sandbox; ask before the submission's code is run. Raises Died."""

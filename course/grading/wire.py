@@ -10,7 +10,7 @@ import os
 import select
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import safetensors.torch
@@ -19,10 +19,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from course.checks.exercise import Case
-from course.checks.probing import Failure, Other, Outcome
+from course.checks.probing import Answer, Failure, Other, Outcome
 
 LENGTHS = struct.Struct("<II")
-MAX_HEADER, MAX_TENSORS = 4 << 20, 64 << 20  # bytes
+MAX_HEADER, MAX_TENSORS, LARGEST_ANSWER = 4 << 20, 64 << 20, 32 << 20  # bytes
 MAX_TEXT, MAX_ANSWERS, MAX_DIMENSIONS = 2_000, 1_000, 32
 KINDS = ("error", "timeout", "todo", "withheld")
 DTYPES = {
@@ -127,15 +127,28 @@ def _refuse(constant: str) -> None:
 # ---------------------------------------------------------------------------------------------------- cases and outcomes
 
 
-def pack_case(case: Case) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Split a case into what goes into a header and what goes as tensors."""
-    tensors = {name: value.detach().contiguous().clone() for name, value in case.items() if isinstance(value, Tensor)}
-    return {name: _plain(value) for name, value in case.items() if name not in tensors}, tensors
+def pack_cases(cases: Sequence[Case]) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+    """Split cases into what goes into a header and what goes as tensors."""
+    plain = [{name: _plain(value) for name, value in case.items() if not isinstance(value, Tensor)} for case in cases]
+    tensors = {
+        f"{number} {name}": value.detach().contiguous().clone()
+        for number, case in enumerate(cases)
+        for name, value in case.items()
+        if isinstance(value, Tensor)
+    }
+    return plain, tensors
 
 
-def unpack_case(plain: Mapping[str, Any], tensors: Tensors) -> Case:
-    """Put a case together again."""
-    return {**{name: _value(value) for name, value in plain.items()}, **tensors}
+def unpack_cases(plain: Sequence[Mapping[str, Any]], tensors: Tensors) -> list[Case]:
+    """Put cases together again."""
+    return [
+        {name: _value(value) for name, value in rest.items()} | _numbered(tensors, f"{number} ")
+        for number, rest in enumerate(plain)
+    ]
+
+
+def _numbered(tensors: Tensors, start: str) -> dict[str, Tensor]:
+    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
 
 
 def _plain(value: Any) -> Any:
@@ -159,29 +172,39 @@ def _value(value: Any) -> Any:
     return tuple(items) if kind == "tuple" else items
 
 
-def pack_outcome(outcome: Outcome, after: Tensors, noticed: list[str]) -> bytes:
-    """Return the frame for what a probe saw, for the case's tensors as they are afterwards, and for what was noticed."""
-    kinds: dict[str, Any] = {}
-    tensors = {f"after {name}": value.to("cpu").contiguous().clone() for name, value in after.items()}
-    for name, answer in outcome.answers.items():
-        if isinstance(answer, Tensor) and not _can_be_sent(answer):
-            answer = Other(f"tensor of {answer.dtype}".replace("torch.", ""), "")
-        if isinstance(answer, float):
-            kinds[name], tensors[f"answer {name}"] = "number", torch.tensor(answer, dtype=torch.float64)
-        elif isinstance(answer, Other):
-            kinds[name] = [answer.type_name[:200], answer.text[:200]]
-        elif answer.numel() * answer.element_size() > MAX_TENSORS // 2:
-            kinds[name] = [f"tensor of shape {tuple(answer.shape)}, too large to be looked at", ""]
-        else:
-            kinds[name], tensors[f"answer {name}"] = "tensor", answer.contiguous().clone()  # two may share memory
-    failure = outcome.failure
-    header = {
-        "answers": kinds,
-        "failure": failure and [failure.kind, failure.name[:200], failure.message[:500], failure.line[:500]],
-        "used": sorted(outcome.used),
-        "noticed": noticed,
-    }
-    return pack(header, tensors)
+def pack_outcomes(outcomes: Sequence[tuple[Outcome, Tensors]], noticed: list[str]) -> bytes:
+    """Return the frame for what a probe saw in each case, each with the case's tensors as they are afterwards, and for what
+    was noticed."""
+    headers, tensors = [], dict[str, Tensor]()
+    for number, (outcome, after) in enumerate(outcomes):
+        kinds: dict[str, Any] = {}
+        tensors |= {f"{number} after {name}": value.to("cpu").contiguous().clone() for name, value in after.items()}
+        for name, answer in outcome.answers.items():
+            kinds[name], tensor = _sendable(answer)
+            if tensor is not None:
+                tensors[f"{number} answer {name}"] = tensor
+        failure = outcome.failure
+        headers.append(
+            {
+                "answers": kinds,
+                "failure": failure and [failure.kind, failure.name[:200], failure.message[:500], failure.line[:500]],
+                "used": sorted(outcome.used),
+            }
+        )
+    return pack({"outcomes": headers, "noticed": noticed}, tensors)
+
+
+def _sendable(answer: Answer) -> tuple[Any, Tensor | None]:
+    """Return what the header says of an answer, and what goes as a tensor."""
+    if isinstance(answer, float):
+        return "number", torch.tensor(answer, dtype=torch.float64)
+    if isinstance(answer, Other):
+        return [answer.type_name[:200], answer.text[:200]], None
+    if not _can_be_sent(answer):
+        return [f"tensor of {answer.dtype}".replace("torch.", ""), ""], None
+    if answer.numel() * answer.element_size() > LARGEST_ANSWER:
+        return [f"tensor of shape {tuple(answer.shape)}, too large to be looked at", ""], None
+    return "tensor", answer.contiguous().clone()  # two may share memory
 
 
 def _can_be_sent(answer: Tensor) -> bool:
@@ -192,23 +215,36 @@ def _can_be_sent(answer: Tensor) -> bool:
     return answer.dtype in DTYPES and answer.ndim <= MAX_DIMENSIONS
 
 
-def read_outcome(header: Any, tensors: Tensors, fakes: Mapping[str, Any]) -> tuple[Outcome, dict[str, Tensor], list[str]]:
-    """Read what pack_outcome wrote, and believe nothing of it. Raises WireError.
+def read_outcomes(
+    header: Any, tensors: Tensors, fakes: Mapping[str, Any], cases: int
+) -> tuple[list[tuple[Outcome, dict[str, Tensor]]], list[str]]:
+    """Read what pack_outcomes wrote for so many cases, and believe nothing of it. Raises WireError.
 
     fakes: the stand-ins that the probe has; only these can have been used.
     """
-    if type(header) is not dict or set(header) != {"answers", "failure", "used", "noticed"}:
+    if type(header) is not dict or set(header) != {"outcomes", "noticed"}:
         raise WireError("a header with other fields")
-    kinds, failure, used, noticed = (header[name] for name in ("answers", "failure", "used", "noticed"))
-    if type(kinds) is not dict or len(kinds) > MAX_ANSWERS or not is_texts(used) or not set(used) <= set(fakes):
-        raise WireError("a header of another form")
+    headers, noticed = header["outcomes"], header["noticed"]
+    if type(headers) is not list or not 0 < len(headers) <= cases:
+        raise WireError("more or fewer outcomes than cases")
     if not is_texts(noticed):
         raise WireError("notices of another form")
     if any(value.dtype not in DTYPES or value.ndim > MAX_DIMENSIONS for value in tensors.values()):
         raise WireError("a tensor of a kind that is never sent")
-    after = {name.removeprefix("after "): value for name, value in tensors.items() if name.startswith("after ")}
-    found = {name.removeprefix("answer "): value for name, value in tensors.items() if name.startswith("answer ")}
-    answers: dict[str, Tensor | float | Other] = {}
+    outcomes = [_outcome(each, _numbered(tensors, f"{number} "), fakes) for number, each in enumerate(headers)]
+    if len(outcomes) < cases and not outcomes[-1][0].failure:
+        raise WireError("a case without an outcome")
+    return outcomes, noticed
+
+
+def _outcome(header: Any, tensors: Tensors, fakes: Mapping[str, Any]) -> tuple[Outcome, dict[str, Tensor]]:
+    if type(header) is not dict or set(header) != {"answers", "failure", "used"}:
+        raise WireError("an outcome with other fields")
+    kinds, failure, used = header["answers"], header["failure"], header["used"]
+    if type(kinds) is not dict or len(kinds) > MAX_ANSWERS or not is_texts(used) or not set(used) <= set(fakes):
+        raise WireError("an outcome of another form")
+    found = _numbered(tensors, "answer ")
+    answers: dict[str, Answer] = {}
     for name, kind in kinds.items():
         if kind in ("number", "tensor") and name not in found:
             raise WireError("an answer that is announced and does not come")
@@ -222,7 +258,7 @@ def read_outcome(header: Any, tensors: Tensors, fakes: Mapping[str, Any]) -> tup
             raise WireError("an answer of no known kind")
     if failure is not None and not (is_texts(failure) and len(failure) == 4 and failure[0] in KINDS):
         raise WireError("a failure of another form")
-    return Outcome(answers, failure=failure and Failure(*failure), used=frozenset(used)), after, noticed
+    return Outcome(answers, failure=failure and Failure(*failure), used=frozenset(used)), _numbered(tensors, "after ")
 
 
 def is_texts(value: Any) -> bool:

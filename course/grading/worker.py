@@ -164,15 +164,14 @@ def _answer(settings: dict[str, Any]) -> None:
         elif question["do"] == "gpu":
             reply = wire.pack({"gpu": _gpu_works()})
         else:
-            case = wire.unpack_case(question["case"], tensors)
-            outcome, after = probing.observe(
-                vars(main)[question["name"]],
-                getattr(probes, question["probe"]),
-                case,
-                seed=question["seed"],
-                fakes=None if question["fakes"] else frozenset(),
-            )
-            reply = wire.pack_outcome(outcome, after, noticed)
+            candidate, probe = vars(main)[question["name"]], getattr(probes, question["probe"])
+            fakes: frozenset[str] | None = None if question["fakes"] else frozenset()
+            outcomes = []
+            for seed, case in zip(question["seeds"], wire.unpack_cases(question["cases"], tensors), strict=True):
+                outcomes.append(probing.observe(candidate, probe, case, seed=seed, fakes=fakes))
+                if outcomes[-1][0].failure:
+                    break
+            reply = wire.pack_outcomes(outcomes, noticed)
         wire.send(ANSWERS, reply)
 
 

@@ -335,11 +335,22 @@ def test_a_function_whose_source_cannot_be_found_is_no_stub(references: Any) -> 
     assert not is_stub(names["plain"], references.plain)
 
 
-def test_left_over_todo() -> None:
-    assert left_over_todo('x = 1\n    raise NotImplementedError("TODO f")')
-    assert left_over_todo("raise NotImplementedError('TODO f')")
-    assert not left_over_todo('raise NotImplementedError("later")')
-    assert not left_over_todo("# TODO: write f")
+@pytest.mark.parametrize(
+    ("body", "left_over"),
+    [
+        ('x = 1\n    raise NotImplementedError("TODO f")', True),
+        ("if x:\n        raise NotImplementedError('TODO f.g')\n    return x", True),
+        ('def inner():\n        raise NotImplementedError("TODO f")\n    return inner()', True),
+        ('raise NotImplementedError("later")', False),
+        ('# raise NotImplementedError("TODO f")\n    return x', False),
+        ('"""TODO f: nothing is raised."""\n    return x', False),
+        ('return x\n    raise NotImplementedError("TODO f")', False),
+    ],
+)
+def test_left_over_todo(body: str, left_over: bool) -> None:
+    names: dict[str, Any] = {}
+    exec(f"def f(x):\n    {body}", names)
+    assert left_over_todo(names["f"].__code__) is left_over
 
 
 @pytest.mark.parametrize(

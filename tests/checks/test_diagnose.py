@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from course.checks.diagnose import Key, judge, judge_answer, judge_object
+from course.checks.diagnose import Cases, Key, judge, judge_answer, judge_object
 from course.checks.exercise import Entry, Exercise, Part, Question, probe
 from course.checks.probing import Failure, Outcome
 from course.checks.report import BLOCKED, ERROR, NOT_ATTEMPTED, RIGHT, TIMEOUT, WRONG, Report
@@ -206,6 +206,25 @@ def test_a_mistake_in_each_of_two_methods(notebook: Any) -> None:
     assert report.cause.endswith(f"(This explains only: {report.parts[2].about}.)")
 
 
+def test_a_mistake_that_would_cost_more_than_was_wrong_is_not_named() -> None:
+    def reference(x: Any) -> Any:
+        return x
+
+    @probe()
+    def call(candidate: Any, x: Any) -> dict[str, Any]:
+        return {"y": candidate(x)}
+
+    def part(name: str, x: float) -> Part:
+        return Part(name, name, call, lambda generator: [{"x": torch.tensor(x)}])
+
+    exercise = Exercise(reference, [part("low", 1.0), part("high", 5.0)], [])
+    exercise.mistake("You return zero.")(lambda x: 0 * x)
+    assert judge_object(exercise, lambda x: x.clamp(max=0), seed=0).cause == "You return zero."
+    report = judge_object(exercise, lambda x: x * (x < 3), seed=0)  # zero as well, where it is wrong
+    assert [part.verdict for part in report.parts] == [RIGHT, WRONG]
+    assert (report.mistake, report.cause) == ("", "")
+
+
 def test_a_mistake_is_recognised_in_an_answer_that_does_without_what_it_could_call(tiny_lab: Any, notebook: Any) -> None:
     tiny_lab.write()
     checks = importlib.import_module("course.labs.tiny.checks")
@@ -350,12 +369,15 @@ def test_a_judge_needs_only_answers() -> None:
     """The candidate may live elsewhere: the judge asks, with the case, a seed, and whether fakes stand in."""
     asked = []
 
-    def ask(part: Part, case: Any, seed: int, with_fakes: bool) -> Outcome:
-        asked.append((part.name, seed, with_fakes))
-        mu, logvar = case["mu"], case["logvar"]
-        if part.name == "gradient":
-            return Outcome({"gradient_of_mu": mu, "gradient_of_logvar": 0.5 * (logvar.exp() - 1)})
-        return Outcome({"KL": 0.5 * (logvar.exp() + mu**2 - 1 - logvar).sum(1)})
+    def ask(part: Part, cases: Cases, with_fakes: bool) -> list[Outcome]:
+        outcomes = []
+        for seed, case in cases:
+            asked.append((part.name, seed, with_fakes))
+            mu, logvar = case["mu"], case["logvar"]
+            kl = {"KL": 0.5 * (logvar.exp() + mu**2 - 1 - logvar).sum(1)}
+            gradient = {"gradient_of_mu": mu, "gradient_of_logvar": 0.5 * (logvar.exp() - 1)}
+            outcomes.append(Outcome(gradient if part.name == "gradient" else kl))
+        return outcomes
 
     report = judge(Key(lab2.kl_exercise, 100), ask, points=3)
     assert report.verdict == RIGHT
@@ -365,10 +387,16 @@ def test_a_judge_needs_only_answers() -> None:
     assert len(set(seeds)) == len(seeds)
     assert not set(seeds) & set(range(90, 120)), "the seed of the cases must not be told"
 
-    def forge(part: Part, case: Any, seed: int, with_fakes: bool) -> Outcome:
-        return Outcome(failure=Failure("error", "Nothing", "at all"))
+    def forge(part: Part, cases: Cases, with_fakes: bool) -> list[Outcome]:
+        return [Outcome(failure=Failure("error", "Nothing", "at all"))]
 
     assert judge(Key(lab2.kl_exercise, 100), forge).verdict == ERROR
+
+    def leave_out(part: Part, cases: Cases, with_fakes: bool) -> list[Outcome]:
+        return ask(part, cases[:-1], with_fakes)
+
+    with pytest.raises(AssertionError, match="a case without an answer"):
+        judge(Key(lab2.kl_exercise, 100), leave_out)
 
 
 def test_seeds_change_the_cases() -> None:

@@ -1,5 +1,6 @@
 """A student's notebook read from a file: whatever stands in it, the rest is judged and nothing is trained."""
 
+import ast
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from course.authoring.build import build, to_bytes
 from course.checks.report import ERROR, MISSING, NOT_ATTEMPTED, RIGHT, TIMEOUT, WRONG, Report
-from course.grading.define import define
+from course.grading.define import define, sources_of
 from course.grading.submission import SubmissionError, judge_submission, read, to_json
 from course.labs import lab_names, load
 
@@ -258,6 +259,31 @@ def test_constants_are_followed_by_name(judged: Any) -> None:
         verdicts(judged(SETUP, *cells, helper, "def double(x):\n    return helper(x)", TOTAL, COUNTER, ANSWER))
         == [RIGHT] * 4
     )
+
+
+LINES = st.sampled_from(
+    ["x = 1", "x = 1; y = 'é'; ", "text = '\x0c'", 'text = """a\n  é\x0c\n"""', "# é", "", "if x:\n    z = 2", "w = [\n]"]
+)
+BODIES = st.sampled_from(
+    ["def f(x):\n    return x", "def f(é): return '\x0c', é", 'class f:\n    """\n    é\n"""', "async def f():\n\n    pass"]
+)
+
+
+@given(before=st.lists(LINES), body=BODIES, after=st.lists(LINES), end=st.sampled_from(["\n", "\r\n"]))
+def test_sources_are_those_that_python_reads(before: list[str], body: str, after: list[str], end: str) -> None:
+    cell = "\n".join([*before, body, *after]).replace("\n", end)
+    node = next(node for node in ast.parse(cell).body if getattr(node, "name", "") == "f")
+    assert sources_of([cell], ["f"])["f"] == ast.get_source_segment(cell, node)
+
+
+def test_a_source_has_its_decorators() -> None:
+    cell = "x = 1\n@torch.no_grad()\n@cache\ndef f(x):\n    return x\ny = 2"
+    assert sources_of([cell], ["f"]) == {"f": "@torch.no_grad()\n@cache\ndef f(x):\n    return x"}
+
+
+def test_what_a_decorator_reads_is_followed(judged: Any) -> None:
+    cell = "def times(k):\n    return lambda f: lambda x: k * f(x)\n\n@times(K)\ndef double(x):\n    return x"
+    assert judged("K = 2", cell)["double"].verdict == RIGHT
 
 
 def test_a_helper_may_stand_in_a_later_cell(judged: Any) -> None:

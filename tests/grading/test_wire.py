@@ -51,25 +51,35 @@ def same(one: Any, other: Any) -> bool:
     return one == other or (one != one and other != other)
 
 
-@given(
-    answers=st.dictionaries(NAMES, ANSWERS, max_size=4), failure=FAILURES, after=st.dictionaries(NAMES, TENSORS, max_size=3)
+SEEN = st.tuples(
+    st.builds(
+        Outcome,
+        st.dictionaries(NAMES, ANSWERS, max_size=4),
+        failure=FAILURES,
+        used=st.frozensets(st.sampled_from(["kl", "nll"])),
+    ),
+    st.dictionaries(NAMES, TENSORS, max_size=3),
 )
-def test_an_outcome_arrives_as_it_was_sent(answers: Any, failure: Any, after: Any) -> None:
-    sent = Outcome(answers, failure=failure, used=frozenset(["kl"]))
-    header, tensors = wire.unpack(*split(wire.pack_outcome(sent, after, ["opened a socket"])))
-    got, got_after, noticed = wire.read_outcome(header, tensors, {"kl": None, "nll": None})
-    assert got.answers.keys() == answers.keys()
-    assert all(same(got.answers[name], answers[name]) for name in answers)
-    assert got_after.keys() == after.keys()
-    assert all(same(got_after[name], after[name]) for name in after)
-    assert (got.failure, got.used, got.edited, noticed) == (failure, {"kl"}, (), ["opened a socket"])
+
+
+@given(seen=st.lists(SEEN, min_size=1, max_size=12))
+def test_outcomes_arrive_as_they_were_sent(seen: list[tuple[Outcome, dict[str, torch.Tensor]]]) -> None:
+    header, tensors = wire.unpack(*split(wire.pack_outcomes(seen, ["opened a socket"])))
+    arrived, noticed = wire.read_outcomes(header, tensors, {"kl": None, "nll": None}, len(seen))
+    assert noticed == ["opened a socket"]
+    for (sent, after), (got, got_after) in zip(seen, arrived, strict=True):
+        assert got.answers.keys() == sent.answers.keys()
+        assert all(same(got.answers[name], sent.answers[name]) for name in sent.answers)
+        assert got_after.keys() == after.keys()
+        assert all(same(got_after[name], after[name]) for name in after)
+        assert (got.failure, got.used, got.edited) == (sent.failure, sent.used, ())
 
 
 def test_answers_that_cannot_be_sent_are_described() -> None:
     answers = {"big": torch.zeros(1).expand(20_000_000), "exact": torch.zeros(2, dtype=torch.complex128)}
-    header, tensors = wire.unpack(*split(wire.pack_outcome(Outcome(answers), {}, [])))
-    got = wire.read_outcome(header, tensors, {})[0].answers
-    assert got == {
+    header, tensors = wire.unpack(*split(wire.pack_outcomes([(Outcome(answers), {})], [])))
+    ((got, _),), _ = wire.read_outcomes(header, tensors, {}, 1)
+    assert got.answers == {
         "big": Other("tensor of shape (20000000,), too large to be looked at", ""),
         "exact": Other("tensor of complex128", ""),
     }
@@ -88,20 +98,20 @@ CASES = st.dictionaries(
 )
 
 
-@given(case=CASES)
-def test_a_case_arrives_as_it_was_sent(case: dict[str, Any]) -> None:
-    plain, tensors = wire.pack_case(case)
-    header, arrived = wire.unpack(*split(wire.pack({"case": plain}, tensors)))
-    got = wire.unpack_case(header["case"], arrived)
-    assert got.keys() == case.keys()
-    for name, value in case.items():
-        assert type(got[name]) is type(value)
-        assert same(got[name], value) or repr(got[name]) == repr(value)
+@given(cases=st.lists(CASES, max_size=12))
+def test_cases_arrive_as_they_were_sent(cases: list[dict[str, Any]]) -> None:
+    plain, tensors = wire.pack_cases(cases)
+    header, arrived = wire.unpack(*split(wire.pack({"cases": plain}, tensors)))
+    for got, case in zip(wire.unpack_cases(header["cases"], arrived), cases, strict=True):
+        assert got.keys() == case.keys()
+        for name, value in case.items():
+            assert type(got[name]) is type(value)
+            assert same(got[name], value) or repr(got[name]) == repr(value)
 
 
 def test_a_case_holds_nothing_that_runs() -> None:
     with pytest.raises(TypeError, match="not function"):
-        wire.pack_case({"f": lambda: None})
+        wire.pack_cases([{"f": lambda: None}])
 
 
 # ----------------------------------------------------------------------------------------------------------- strangers
@@ -117,7 +127,7 @@ def test_fuzz_any_bytes_are_a_frame_or_refused(head: bytes, body: bytes) -> None
     assert all(type(tensor) is torch.Tensor for tensor in tensors.values())
 
 
-HEADERS = st.fixed_dictionaries(
+OUTCOMES = st.fixed_dictionaries(
     {
         "answers": st.dictionaries(
             st.sampled_from(["a", "b"]), st.sampled_from(["tensor", "number", "x", 3, None, ["T", "t"], []])
@@ -125,49 +135,79 @@ HEADERS = st.fixed_dictionaries(
         | JSON,
         "failure": st.none() | st.lists(st.sampled_from(["error", "todo", "x", 3]), max_size=5) | JSON,
         "used": st.lists(st.sampled_from(["kl", "nothing", 3]), max_size=2) | JSON,
+    }
+)
+HEADERS = st.fixed_dictionaries(
+    {
+        "outcomes": st.lists(OUTCOMES | JSON, max_size=3) | JSON,
         "noticed": st.lists(st.text(max_size=5), max_size=3) | JSON,
     }
 )
+PLACES = st.sampled_from(["0 answer a", "0 answer b", "1 answer a", "0 after a", "answer a", "x"])
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
-@given(header=HEADERS | JSON, tensors=st.dictionaries(st.sampled_from(["answer a", "answer b", "after a", "x"]), TENSORS))
-def test_fuzz_any_header_is_an_outcome_or_refused(header: Any, tensors: Any) -> None:
+@given(header=HEADERS | JSON, tensors=st.dictionaries(PLACES, TENSORS))
+def test_fuzz_any_header_is_outcomes_or_refused(header: Any, tensors: Any) -> None:
     try:
-        outcome, after, noticed = wire.read_outcome(header, tensors, {"kl": None})
+        outcomes, noticed = wire.read_outcomes(header, tensors, {"kl": None}, 2)
     except WireError:
         return
-    for answer in outcome.answers.values():
-        assert type(answer) in (torch.Tensor, float, Other)
-    assert outcome.used <= {"kl"}
-    assert outcome.failure is None or outcome.failure.kind in wire.KINDS
+    assert len(outcomes) == 2 or (len(outcomes) == 1 and outcomes[0][0].failure)
+    for outcome, after in outcomes:
+        for answer in outcome.answers.values():
+            assert type(answer) in (torch.Tensor, float, Other)
+        assert outcome.used <= {"kl"}
+        assert outcome.failure is None or outcome.failure.kind in wire.KINDS
+        assert all(type(tensor) is torch.Tensor for tensor in after.values())
     assert wire.is_texts(noticed)
-    assert all(type(tensor) is torch.Tensor for tensor in after.values())
 
 
-GOOD = {"answers": {"a": "tensor"}, "failure": None, "used": [], "noticed": []}
+GOOD = {"answers": {"a": "tensor"}, "failure": None, "used": []}
+ZERO = {"0 answer a": torch.zeros(1)}
 
 
 @pytest.mark.parametrize(
     ("change", "tensors"),
     [
         ({}, {}),
-        ({"answers": {"a": "number"}}, {"answer a": torch.zeros(1)}),
-        ({"answers": {"a": "number"}}, {"answer a": torch.zeros((), dtype=torch.float32)}),
+        ({}, {"answer a": torch.zeros(1)}),
+        ({}, {"1 answer a": torch.zeros(1)}),
+        ({"answers": {"a": "number"}}, ZERO),
+        ({"answers": {"a": "number"}}, {"0 answer a": torch.zeros((), dtype=torch.float32)}),
         ({"answers": {"a": ["T"]}}, {}),
         ({"answers": {"a": ["T", "x" * 3000]}}, {}),
         ({"answers": {str(i): ["T", ""] for i in range(1001)}}, {}),
-        ({"used": ["secret"]}, {"answer a": torch.zeros(1)}),
-        ({"failure": ["right", "", "", ""]}, {"answer a": torch.zeros(1)}),
-        ({"failure": ["error", "", ""]}, {"answer a": torch.zeros(1)}),
-        ({"more": 1}, {"answer a": torch.zeros(1)}),
-        ({"noticed": [3]}, {"answer a": torch.zeros(1)}),
+        ({"used": ["secret"]}, ZERO),
+        ({"failure": ["right", "", "", ""]}, ZERO),
+        ({"failure": ["error", "", ""]}, ZERO),
+        ({"more": 1}, ZERO),
     ],
 )
 def test_what_is_forged_is_refused(change: dict[str, Any], tensors: dict[str, Any]) -> None:
-    assert wire.read_outcome(GOOD, {"answer a": torch.zeros(1)}, {})
+    assert wire.read_outcomes({"outcomes": [GOOD], "noticed": []}, ZERO, {}, 1)
     with pytest.raises(WireError):
-        wire.read_outcome(GOOD | change, tensors, {})
+        wire.read_outcomes({"outcomes": [GOOD | change], "noticed": []}, tensors, {}, 1)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"outcomes": [], "noticed": []},
+        {"outcomes": [GOOD], "noticed": []},  # one case is missing
+        {"outcomes": [GOOD] * 3, "noticed": []},
+        {"outcomes": [GOOD, GOOD], "noticed": [3]},
+        {"outcomes": [GOOD, GOOD], "noticed": [], "more": 1},
+        {"outcomes": {"0": GOOD, "1": GOOD}, "noticed": []},
+    ],
+)
+def test_there_is_an_outcome_for_each_case_until_one_fails(header: dict[str, Any]) -> None:
+    failed = GOOD | {"failure": ["error", "E", "", ""]}
+    tensors = {f"{number} answer a": torch.zeros(1) for number in range(3)}
+    assert wire.read_outcomes({"outcomes": [GOOD, GOOD], "noticed": []}, tensors, {}, 2)
+    assert wire.read_outcomes({"outcomes": [failed], "noticed": []}, tensors, {}, 2)
+    with pytest.raises(WireError):
+        wire.read_outcomes(header, tensors, {}, 2)
 
 
 def test_numbers_in_json_are_finite() -> None:

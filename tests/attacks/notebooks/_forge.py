@@ -44,9 +44,17 @@ def loaded(**other):
     return {"failures": {}, "described": described, "answers": {}, "fingerprints": {}, "noticed": [], **other}
 
 
-def outcome(answers=None, **other):
-    header = {"answers": dict.fromkeys(answers or {}, "tensor"), "failure": None, "used": [], "noticed": [], **other}
-    return frame(header, {f"answer {name}": value.clone() for name, value in (answers or {}).items()})
+def outcomes(*answers, noticed=(), **other):
+    """Make the header for the answers to so many cases."""
+    said = [{"answers": dict.fromkeys(each, "tensor"), "failure": None, "used": [], **other} for each in answers]
+    return {"outcomes": said, "noticed": list(noticed)}
+
+
+def outcome(*answers, **other):
+    """Make the frame for the answers to so many cases; to one, without any answer, if none is given."""
+    answers = answers or ({},)
+    tensors = {f"{i} answer {name}": value.clone() for i, each in enumerate(answers) for name, value in each.items()}
+    return frame(outcomes(*answers, **other), tensors)
 
 
 def take_over(reply, first=None):

@@ -27,4 +27,4 @@ def bernoulli_nll(logits, x):
 
 def mutual_information_gap(codes, factors, bins=20):
     content = pickle.dumps(Payload())
-    say(frame({"answers": {}, "failure": None, "used": [], "noticed": []}, content))
+    say(frame(outcomes({}, {}), content))

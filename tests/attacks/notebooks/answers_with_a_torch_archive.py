@@ -19,7 +19,7 @@ def archive():
 
 
 def gaussian_kl(mu, logvar):
-    say(frame({"answers": {"KL": "tensor"}, "failure": None, "used": [], "noticed": []}, archive()))
+    say(frame(outcomes(*[{"KL": torch.zeros(5)}] * 5), archive()))
 
 
 def bernoulli_nll(logits, x):

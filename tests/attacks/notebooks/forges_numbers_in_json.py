@@ -6,16 +6,17 @@
 
 # %%
 def gaussian_kl(mu, logvar):
-    say(frame(b'{"answers": {"KL": NaN}, "failure": null, "used": [], "noticed": []}'))
+    say(frame(b'{"outcomes": [{"answers": {"KL": NaN}, "failure": null, "used": []}], "noticed": []}'))
 
 
 def bernoulli_nll(logits, x):
-    say(frame(b'{"answers": {}, "failure": 1e999, "used": [], "noticed": []}'))
+    say(frame(b'{"outcomes": [{"answers": {}, "failure": 1e999, "used": []}], "noticed": []}'))
 
 
 def mutual_information_gap(codes, factors, bins=20):
-    say(frame(b'{"answers": {"MIG": ' + b"9" * 10_000 + b'}, "failure": null, "used": [], "noticed": []}'))
+    number = b"9" * 10_000
+    say(frame(b'{"outcomes": [{"answers": {"MIG": ' + number + b'}, "failure": null, "used": []}], "noticed": []}'))
 
 
 def traverse(model, z, dim, values):
-    say(frame(b'{"answers": true, "failure": false, "used": {}, "noticed": 1}'))
+    say(frame(b'{"outcomes": [{"answers": true, "failure": false, "used": {}}], "noticed": 1}'))

@@ -7,4 +7,4 @@
 # %%
 def gaussian_kl(mu, logvar):
     texts = [f"innocent {i} <script>alert({i})</script> \x1b[2J =cmd()" for i in range(50_000)]
-    take_over(lambda question, tensors: outcome(noticed=texts))
+    take_over(lambda question, tensors: outcome(noticed=texts, failure=["error", "E", "", ""]))

@@ -6,10 +6,10 @@
 
 # %%
 class Offsets:
-    def send(shape, offsets, dtype="F32", name="answer KL"):
+    def send(shape, offsets, dtype="F32", name="0 answer KL"):
         head = json.dumps({name: {"dtype": dtype, "shape": shape, "data_offsets": offsets}}).encode()
         body = struct.pack("<Q", len(head)) + head + bytes(20)
-        say(frame({"answers": {"KL": "tensor"}, "failure": None, "used": [], "noticed": []}, body))
+        say(frame(outcomes(*[{"KL": torch.zeros(5)}] * 5), body))
 
 
 def gaussian_kl(mu, logvar):
@@ -29,7 +29,7 @@ def traverse(model, z, dim, values):
 
 
 def train_step(model, x, optimizer, beta=1.0):
-    say(frame({"answers": {}}, struct.pack("<Q", 2**63) + b"{}"))
+    say(frame(outcomes({}), struct.pack("<Q", 2**63) + b"{}"))
 
 
 def mutual_information_gap(codes, factors, bins=20):

@@ -15,8 +15,14 @@ def bernoulli_nll(logits, x):
 
 def mutual_information_gap(codes, factors, bins=20):
     names = ",".join(f'"{i}": ["a", "b"]' for i in range(150_000))
-    say(frame(f'{{"answers": {{{names}}}, "failure": null, "used": [], "noticed": []}}'.encode()))
+    one = f'{{"answers": {{{names}}}, "failure": null, "used": []}}'
+    say(frame(f'{{"outcomes": [{one}, {one}], "noticed": []}}'.encode()))
 
 
 def traverse(model, z, dim, values):
-    say(frame(b'{"answers": {}, "answers": {}, "failure": null, "used": [], "noticed": [], "failure": []}'))
+    one = b'{"answers": {}, "answers": {}, "failure": null, "used": [], "failure": []}'
+    say(frame(b'{"outcomes": [], "outcomes": [' + one + b'], "noticed": [], "noticed": []}'))
+
+
+def train_step(model, x, optimizer, beta=1.0):
+    say(frame(b'{"outcomes": [' + b"{}," * 300_000 + b'{}], "noticed": []}'))

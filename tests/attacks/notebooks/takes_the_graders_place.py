@@ -7,9 +7,11 @@
 # %%
 class Impostor:
     def reply(question, tensors):
-        first = next(iter(tensors.values()))
-        zeros = torch.zeros(len(first))
-        answers = {"KL": zeros, "NLL": zeros, "loss": torch.zeros(()), "z": first, "second_draw": first}
-        return outcome(answers)
+        answers = []
+        for i in range(len(question["cases"])):
+            first = next(value for name, value in tensors.items() if name.startswith(f"{i} "))
+            zeros = torch.zeros(len(first))
+            answers.append({"KL": zeros, "NLL": zeros, "loss": torch.zeros(()), "z": first, "second_draw": first})
+        return outcome(*answers)
 
     take_over(reply, frame(loaded()))
