@@ -82,6 +82,8 @@ def _difference(name: str, got: Answer, wanted: Answer, tolerance: Tolerance | N
     if isinstance(wanted, float):
         if not isinstance(got, float):
             return Difference("type", f"{shown} should be a Python number, but it is {_kind(got)}.", name)
+        if got == wanted:
+            return None
         got, wanted = torch.tensor(got, dtype=torch.float64), torch.tensor(wanted, dtype=torch.float64)
     if not isinstance(wanted, Tensor):
         return None if got == wanted else Difference("type", f"{shown} should be {describe(wanted)}.", name)

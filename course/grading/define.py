@@ -2,7 +2,9 @@
 
 import ast
 import builtins
+import hashlib
 import linecache
+import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -24,23 +26,61 @@ class Definitions:
 
 
 @dataclass(frozen=True)
-class _Statement:
+class Statement:
     """A statement at the top of a cell."""
 
-    file: str
-    lines: list[bytes]  # of the cell
     node: ast.stmt
+    file: str
+    lines: list[bytes]  # of the cell, as Python ends lines
+
+    @cached_property
+    def source(self) -> str:
+        """Return its source, with its decorators. (ast.get_source_segment leaves these out, and is slow.)"""
+        decorators = getattr(self.node, "decorator_list", ())
+        first = min(node.lineno for node in (self.node, *decorators))
+        own = self.lines[first - 1 : self.node.end_lineno]
+        own[-1] = own[-1][: self.node.end_col_offset]
+        if not decorators:
+            own[0] = own[0][self.node.col_offset :]
+        return b"".join(own).decode()
+
+    @cached_property
+    def code(self) -> types.CodeType:
+        """Return what Python runs. Raises what compiling a stranger's source may raise."""
+        return compile(ast.Module([self.node], type_ignores=[]), self.file, "exec")
 
     @cached_property
     def binds(self) -> set[str]:
+        """List the names that it gives a value."""
         return _bound_names(self.node)
 
     @cached_property
     def reads(self) -> set[str]:
+        """List the global names that it reads."""
         try:
-            return global_names(_source(self.lines, self.node))
+            return global_names(self.source)
         except UNREADABLE:  # running it will say so
             return set()
+
+    @cached_property
+    def is_definition(self) -> bool:
+        """Say whether it imports or defines something."""
+        return isinstance(self.node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+
+    @cached_property
+    def calls_notebook(self) -> bool:
+        """Say whether it calls what only a notebook is for."""
+        calls = (node.func for node in ast.walk(self.node) if isinstance(node, ast.Call))
+        return any(isinstance(function, ast.Name) and function.id in NOTEBOOK_CALLS for function in calls)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as Python: without %magics, !commands and questions with a trailing ?. problem: why it is none."""
+
+    statements: tuple[Statement, ...]
+    lines: list[bytes]
+    problem: str = ""
 
 
 def define(
@@ -57,20 +97,20 @@ def define(
     read, and so on. Nothing else is run. skip: statements not to run, by number, with what to say of them. on_statement is
     called with the number of each statement before it is run.
     """
-    statements: list[_Statement] = []
+    statements: list[Statement] = []
     found = Definitions(namespace)
     namespace.update({"__name__": "__main__", "__builtins__": builtins})
-    for number, source in enumerate(cells, start=1):
-        file, (plain, tree) = f"<cell {number}>", parse(source)
-        if isinstance(tree, str):
-            found.failures.update(dict.fromkeys(_names_said(source), f"The cell does not parse: {tree}."))
-            continue
-        lines = _lines(plain)
-        statements += [_Statement(file, lines, node) for node in tree.body]
-        linecache.cache[file] = (len(plain), None, [line.decode() for line in lines], file)
+    for source in cells:
+        cell = parse(source)
+        if cell.problem:
+            found.failures.update(dict.fromkeys(_names_said(source), f"The cell does not parse: {cell.problem}."))
+        elif cell.statements:
+            statements += cell.statements
+            file = cell.statements[0].file
+            linecache.cache[file] = (len(source), None, [line.decode() for line in cell.lines], file)
     needed = _needed_names(statements, wanted)
     for number, statement in enumerate(statements):
-        if _is_definition(statement.node) or (statement.binds & needed and not _calls_notebook(statement.node)):
+        if statement.is_definition or (statement.binds & needed and not statement.calls_notebook):
             if skip and number in skip:
                 found.failures.update(dict.fromkeys(statement.binds, skip[number]))
                 continue
@@ -81,23 +121,34 @@ def define(
 
 
 @lru_cache(maxsize=4096)
-def parse(source: str) -> tuple[str, ast.Module | str]:
-    """Parse a cell; return it as Python without what only a notebook understands, and its tree, or what is wrong with it.
+def parse(source: str) -> Cell:
+    """Parse a cell.
 
-    That is: %magics, !commands, and questions with a trailing ?. Their lines are left empty, unless the cell is Python as
-    it stands: then such a line may belong to a string or to an expression.
+    What only a notebook understands is left empty, unless the cell is Python as it stands: then such a line may belong to a
+    string or to an expression.
     """
     lines = source.splitlines()
     if lines and lines[0].lstrip().startswith("%%"):
-        return "", ast.Module([], [])
+        return Cell((), [])
     text, problem = source, ""
     for _ in range(2):
         try:
-            return text, ast.parse(text, "<cell>")
+            nodes = ast.parse(text, "<cell>").body
         except UNREADABLE as error:
             problem = str(error)
-        text = "\n".join("" if _is_for_notebook(line) else line for line in lines)
-    return text, problem
+            text = "\n".join("" if _is_for_notebook(line) else line for line in lines)
+        else:
+            encoded = text.encode()
+            own = encoded.splitlines(keepends=True)  # bytes end lines where Python does; it counts columns in bytes, too
+            file = f"<cell {hashlib.sha256(encoded).hexdigest()[:16]}>"
+            return Cell(tuple(Statement(node, file, own) for node in nodes), own)
+    return Cell((), [], problem)
+
+
+def prepare(source: str) -> None:
+    """Parse and compile a cell, so that a process forked from this one finds all that is asked of it here done."""
+    for statement in parse(source).statements:
+        _ = statement.code, statement.binds, statement.reads, statement.is_definition, statement.calls_notebook
 
 
 def _is_for_notebook(line: str) -> bool:
@@ -106,35 +157,15 @@ def _is_for_notebook(line: str) -> bool:
 
 def sources_of(cells: Iterable[str], names: Iterable[str]) -> dict[str, str]:
     """Return the source of the last definition of each name, as far as the cells can be parsed."""
-    wanted, found = set(names), dict[str, str]()
-    for source in cells:
-        plain, tree = parse(source)
-        named = [(getattr(node, "name", ""), node) for node in ([] if isinstance(tree, str) else tree.body)]
-        defined = [(name, node) for name, node in named if name in wanted]
-        lines = _lines(plain) if defined else []
-        found |= {name: _source(lines, node) for name, node in defined}
-    return found
+    wanted = set(names)
+    statements = (statement for source in cells for statement in parse(source).statements)
+    last = {name: statement for statement in statements if (name := getattr(statement.node, "name", "")) in wanted}
+    return {name: statement.source for name, statement in last.items()}
 
 
-def _lines(text: str) -> list[bytes]:
-    return text.encode().splitlines(keepends=True)  # Python ends lines where bytes do, and counts columns in bytes
-
-
-def _source(lines: list[bytes], statement: ast.stmt) -> str:
-    """Return the source of a statement at the top of a text, with its decorators. (ast.get_source_segment leaves these out,
-    and is slow.)"""
-    decorators = getattr(statement, "decorator_list", ())
-    first = min(node.lineno for node in (statement, *decorators))
-    own = lines[first - 1 : statement.end_lineno]
-    own[-1] = own[-1][: statement.end_col_offset]
-    if not decorators:
-        own[0] = own[0][statement.col_offset :]
-    return b"".join(own).decode()
-
-
-def _run(statement: _Statement, found: Definitions) -> None:
+def _run(statement: Statement, found: Definitions) -> None:
     try:
-        exec(compile(ast.Module([statement.node], type_ignores=[]), statement.file, "exec"), found.namespace)
+        exec(statement.code, found.namespace)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a student's cell may raise anything; its names get that said
@@ -143,10 +174,6 @@ def _run(statement: _Statement, found: Definitions) -> None:
     else:
         for name in statement.binds:
             found.failures.pop(name, None)
-
-
-def _is_definition(statement: ast.stmt) -> bool:
-    return isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
 
 
 def _bound_names(statement: ast.stmt) -> set[str]:
@@ -165,9 +192,9 @@ def _bound_names(statement: ast.stmt) -> set[str]:
     return set()
 
 
-def _needed_names(statements: list[_Statement], wanted: Iterable[str]) -> set[str]:
+def _needed_names(statements: list[Statement], wanted: Iterable[str]) -> set[str]:
     """Follow the wanted names through the statements that bind them and what those read, as far as it goes."""
-    binding: dict[str, list[_Statement]] = {}
+    binding: dict[str, list[Statement]] = {}
     for statement in statements:
         for name in statement.binds:
             binding.setdefault(name, []).append(statement)
@@ -178,13 +205,6 @@ def _needed_names(statements: list[_Statement], wanted: Iterable[str]) -> set[st
             needed |= more
             queue.extend(more)
     return needed
-
-
-def _calls_notebook(statement: ast.stmt) -> bool:
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in NOTEBOOK_CALLS
-        for node in ast.walk(statement)
-    )
 
 
 def _names_said(source: str) -> list[str]:

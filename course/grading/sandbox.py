@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -112,6 +113,7 @@ class Sandbox:
             if limits.disk and level == "landlock" and os.geteuid() != 0 and confine.landlock_version() < 3:
                 raise SandboxError("a folder to write to needs Linux 6.2, whose Landlock keeps files from being emptied")
             write_stripped(lab, Path(self._files))
+            Path(self._files, "handed_out.json").write_text(json.dumps(_handed_out(lab)), encoding="utf-8")
             _copy_font_list(Path(self._files))
             # Its user may be another one, whatever the umask; there is nothing in it that a submission may not see.
             subprocess.run(["chmod", "-R", "a+rX", self._files], check=True)
@@ -228,6 +230,7 @@ class Sandbox:
             "file_size": self.limits.disk * MIB,
             "processes": THREADS + self.limits.threads + (0 if os.geteuid() == 0 else _threads_of_user()),
             "imports": _imports(self.lab),
+            "handed_out": f"{self._files}/handed_out.json",
             "canary": str(Path(__file__).resolve()),
             "filters": [] if self.level == "none" else _filters(self.limits),
         }
@@ -563,6 +566,11 @@ def _environment(folder: str, scratch: str, limits: Limits) -> dict[str, str]:
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(limits.threads)),
         "MPLBACKEND": "Agg",
     }
+
+
+def _handed_out(lab: Lab) -> list[str]:
+    """List the cells of a lab's source: the exercises apart, this is what a notebook holds where nobody has edited it."""
+    return [cell.strip() for cell in re.split(r"^# %%.*", lab_source(lab.name), flags=re.MULTILINE)]
 
 
 def _imports(lab: Lab) -> list[str]:

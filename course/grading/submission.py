@@ -74,8 +74,7 @@ def to_json(submission: Submission, lab: Lab, reports: list[Report]) -> str:
 
 def _lab_of(cells: tuple[str, ...]) -> str:
     for source in cells:
-        tree = parse(source)[1]
-        for node in () if isinstance(tree, str) else ast.walk(tree):
+        for node in (node for statement in parse(source).statements for node in ast.walk(statement.node)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "start" and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):

@@ -91,14 +91,19 @@ def _load(settings: dict[str, Any]) -> None:
     """Import what the lab's notebook imports, and call what torch only loads when it is first called."""
     import torch
 
+    from course.grading import define
+
     torch.set_num_threads(settings["threads"])
     # matplotlib asks whether its folder can be written to, and refuses to be imported if not; it need not be, for its list
     # of fonts lies there already.
     with patch("os.access", return_value=True):
         for source in settings["imports"]:
             exec(source, {})
-    for name in ("grading.wire", "grading.define", "grading.similar", "checks.cut", f"labs.{settings['lab']}.probes"):
+    for name in ("grading.wire", "grading.similar", "checks.cut", f"labs.{settings['lab']}.probes"):
         importlib.import_module(f"course.{name}")  # else each child would
+    with open(settings["handed_out"], encoding="utf-8") as file:
+        for cell in json.load(file):
+            define.prepare(cell)
     layer = torch.nn.Linear(2, 2)
     for make in (torch.optim.SGD, torch.optim.Adam):
         optimizer = make(layer.parameters(), lr=0.1)

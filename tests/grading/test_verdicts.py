@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from course.checks.cut import global_names
 from course.checks.diagnose import judge_object
 from course.checks.exercise import Exercise
 from course.checks.report import NOT_ATTEMPTED, RIGHT, Report
-from course.grading.define import _bound_names, _names_read
+from course.grading.define import _bound_names
 from course.grading.grade import Grader
 from course.grading.result import GRADED
 
@@ -39,7 +40,7 @@ def as_cells(checks: ModuleType, exercise: Exercise, candidate: Any, entries: se
         wanted.add(name)
         for statement in statements:
             if name in _bound_names(statement) and not isinstance(statement, (ast.Import, ast.ImportFrom)):
-                queue.extend(_names_read(_bare(statement)))
+                queue.extend(global_names(ast.unparse(_bare(statement))))
     for statement in statements:
         if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("course."):
             statement.names = [alias for alias in statement.names if alias.name not in entries and alias.name in wanted]

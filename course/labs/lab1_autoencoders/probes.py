@@ -121,7 +121,7 @@ def _leaves(output: Tensor) -> list[Tensor]:
 
 
 def _evaluated(network: nn.Module, value: Tensor) -> Tensor:
-    """Call a network in eval mode, with the same random numbers each time, and use up none: the next is built with others."""
+    """Call a network in eval mode, with the same random numbers each time; the next network is built with others."""
     with torch.no_grad(), torch.random.fork_rng([value.device] if value.is_cuda else []):
         torch.manual_seed(0)
         return _called(network.eval(), value).detach()  # a view of a parameter asks for gradients even here
