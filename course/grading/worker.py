@@ -64,6 +64,7 @@ def serve(settings: dict[str, Any]) -> None:
     gc.collect()
     gc.freeze()  # what is loaded stays shared with the children
     _fill_gaps()
+    _gather_pages()
     os.write(settings["control"], b"R")
     child = 0
     while True:
@@ -126,6 +127,39 @@ def _fill_gaps() -> None:
     for size in (*(1 << power for power in range(20, 10, -1)), *range(1016, 8, -16)):
         while left > 0 and (malloc(size) or end) < end:
             left -= size
+
+
+class _Library(ctypes.Structure):
+    """What dl_iterate_phdr tells of a loaded library; more fields follow."""
+
+    _fields_ = [
+        ("address", ctypes.c_size_t),
+        ("name", ctypes.c_char_p),
+        ("segments", ctypes.POINTER(ctypes.c_uint64)),
+        ("count", ctypes.c_uint16),
+    ]
+
+
+def _gather_pages() -> None:
+    """Gather the variables of the libraries in huge pages: cuBLAS alone has 84 MB, and each fork copies the list of pages.
+
+    Where the system cannot, nothing is lost but time. Sources: dl_iterate_phdr(3), elf(5), madvise(2).
+    """
+    if sys.platform != "linux" or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return
+    libc, load, words, collapse, huge = ctypes.CDLL(None), 1, 7, 25, 2 * MIB
+
+    def gather(library: Any, size: int, data: Any) -> int:
+        for i in range(library.contents.count):
+            kind, _, start, _, in_file, in_memory, _ = library.contents.segments[words * i : words * (i + 1)]
+            first = -(-(library.contents.address + start + in_file) // huge) * huge
+            last = (library.contents.address + start + in_memory) // huge * huge
+            if kind & 0xFFFFFFFF == load and first < last:
+                libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), collapse)
+        return 0
+
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p)(gather)
+    libc.dl_iterate_phdr(callback, None)
 
 
 # ------------------------------------------------------------------------------------------------ one submission's process
