@@ -99,12 +99,12 @@ def _difference(name: str, got: Answer, wanted: Answer, tolerance: Tolerance | N
         return None
     rtol, atol = tolerance
     got, wanted = got.to(torch.float64), wanted.to(torch.float64)
-    if not torch.isfinite(got[torch.isfinite(wanted)]).all():
-        what = "NaN" if torch.isnan(got).any() else "infinite"
-        return Difference("not finite", f"{shown} is {what} somewhere: {describe(got)}.", name)
     apart = ~torch.isclose(got, wanted, rtol=rtol, atol=atol, equal_nan=True)
     if not apart.any():
         return None
+    if not torch.isfinite(got[torch.isfinite(wanted)]).all():
+        what = "NaN" if torch.isnan(got).any() else "infinite"
+        return Difference("not finite", f"{shown} is {what} somewhere: {describe(got)}.", name)
     first = int(apart.flatten().nonzero()[0])
     one, other = got.flatten()[first].item(), wanted.flatten()[first].item()
     digits = next((n for n in range(4, 17) if _number(one, n) != _number(other, n)), 17)

@@ -1205,7 +1205,8 @@ def _edge_cases(generator: Generator) -> list[Case]:
 mig_exercise = Exercise(
     mutual_information_gap,
     parts=[
-        Part("score", "the score for factors that are real numbers, a Python float", probes.gap, _score_cases, weight=2),
+        Part("score", "the score for factors that are real numbers, a Python float", probes.gap_by_default, _score_cases,
+             weight=2),
         Part("classes", "factors of whole numbers, which are classes", probes.gap, _class_cases),
         Part("edges", "a single latent, and factors that never vary", probes.gap, _edge_cases),
     ],
