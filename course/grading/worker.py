@@ -148,6 +148,7 @@ def _gather_pages() -> None:
     if sys.platform != "linux" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return
     libc, load, words, collapse, huge = ctypes.CDLL(None), 1, 7, 25, 2 * MIB
+    madvise = libc.madvise
 
     def gather(library: Any, size: int, data: Any) -> int:
         for i in range(library.contents.count):
@@ -155,7 +156,7 @@ def _gather_pages() -> None:
             first = -(-(library.contents.address + start + in_file) // huge) * huge
             last = (library.contents.address + start + in_memory) // huge * huge
             if kind & 0xFFFFFFFF == load and first < last:
-                libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), collapse)
+                madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), collapse)
         return 0
 
     callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p)(gather)
