@@ -135,7 +135,7 @@ def parse(source: str) -> Cell:
         try:
             nodes = ast.parse(text, "<cell>").body
         except UNREADABLE as error:
-            problem = str(error)
+            problem = str(error) or type(error).__name__  # a MemoryError has no words
             text = "\n".join("" if _is_for_notebook(line) else line for line in lines)
         else:
             encoded = text.encode()

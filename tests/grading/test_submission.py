@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -164,10 +165,11 @@ def test_the_lab_is_the_one_that_is_started(tmp_path: Path, cell: str, lab: str)
 # ------------------------------------------------------------------------------------------------------ what is run
 
 
-def test_a_cell_that_does_not_parse_costs_its_own_exercise(judged: Any) -> None:
-    reports = judged(SETUP, "# exercise: double\ndef double(x)\n    return 2 * x", TOTAL, COUNTER, ANSWER)
+@pytest.mark.parametrize("definition", ["double(x)\n    return 2 * x", "double(x):\n    return " + "-" * 200_000 + "x"])
+def test_a_cell_that_does_not_parse_costs_its_own_exercise(judged: Any, definition: str) -> None:
+    reports = judged(SETUP, f"# exercise: double\ndef {definition}", TOTAL, COUNTER, ANSWER)
     assert verdicts(reports) == [ERROR, RIGHT, RIGHT, RIGHT]
-    assert "The cell does not parse" in reports["double"].message
+    assert re.match(r"The cell does not parse: \w.+\.$", reports["double"].message)
 
 
 @pytest.mark.parametrize(
