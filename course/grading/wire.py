@@ -22,7 +22,7 @@ from course.checks.exercise import Case
 from course.checks.probing import Answer, Failure, Other, Outcome
 
 LENGTHS = struct.Struct("<II")
-MAX_HEADER, MAX_TENSORS, LARGEST_ANSWER = 4 << 20, 64 << 20, 32 << 20  # bytes
+MAX_HEADER, MAX_TENSORS, ROOM_FOR_ANSWERS = 4 << 20, 64 << 20, 32 << 20  # bytes; the last for the answers in a frame
 MAX_TEXT, MAX_ANSWERS, MAX_DIMENSIONS = 2_000, 1_000, 32
 KINDS = ("error", "timeout", "todo", "withheld")
 DTYPES = {
@@ -175,14 +175,15 @@ def _value(value: Any) -> Any:
 def pack_outcomes(outcomes: Sequence[tuple[Outcome, Tensors]], noticed: list[str]) -> bytes:
     """Return the frame for what a probe saw in each case, each with the case's tensors as they are afterwards, and for what
     was noticed."""
-    headers, tensors = [], dict[str, Tensor]()
+    headers, tensors, room = [], dict[str, Tensor](), ROOM_FOR_ANSWERS
     for number, (outcome, after) in enumerate(outcomes):
         kinds: dict[str, Any] = {}
         tensors |= {f"{number} after {name}": value.to("cpu").contiguous().clone() for name, value in after.items()}
         for name, answer in outcome.answers.items():
-            kinds[name], tensor = _sendable(answer)
+            kinds[name], tensor = _sendable(answer, room)
             if tensor is not None:
                 tensors[f"{number} answer {name}"] = tensor
+                room -= tensor.nbytes
         failure = outcome.failure
         headers.append(
             {
@@ -194,15 +195,15 @@ def pack_outcomes(outcomes: Sequence[tuple[Outcome, Tensors]], noticed: list[str
     return pack({"outcomes": headers, "noticed": noticed}, tensors)
 
 
-def _sendable(answer: Answer) -> tuple[Any, Tensor | None]:
-    """Return what the header says of an answer, and what goes as a tensor."""
+def _sendable(answer: Answer, room: int) -> tuple[Any, Tensor | None]:
+    """Return what the header says of an answer, and what goes as a tensor, if there is room for so many bytes."""
     if isinstance(answer, float):
         return "number", torch.tensor(answer, dtype=torch.float64)
     if isinstance(answer, Other):
         return [answer.type_name[:200], answer.text[:200]], None
     if not _can_be_sent(answer):
         return [f"tensor of {answer.dtype}".replace("torch.", ""), ""], None
-    if answer.numel() * answer.element_size() > LARGEST_ANSWER:
+    if answer.nbytes > room:
         return [f"tensor of shape {tuple(answer.shape)}, too large to be looked at", ""], None
     return "tensor", answer.contiguous().clone()  # two may share memory
 

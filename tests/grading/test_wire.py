@@ -85,6 +85,14 @@ def test_answers_that_cannot_be_sent_are_described() -> None:
     }
 
 
+def test_answers_that_are_too_large_together_are_described_from_where_they_are() -> None:
+    seen = [(Outcome({"y": torch.zeros(5_000_000)}), {}) for _ in range(5)]  # 20 MB each
+    header, tensors = wire.unpack(*split(wire.pack_outcomes(seen, [])))
+    arrived, _ = wire.read_outcomes(header, tensors, {}, 5)
+    assert [type(outcome.answers["y"]) for outcome, _ in arrived] == [torch.Tensor] + [Other] * 4
+    assert arrived[1][0].answers["y"] == Other("tensor of shape (5000000,), too large to be looked at", "")
+
+
 CASES = st.dictionaries(
     NAMES,
     TENSORS
