@@ -18,6 +18,7 @@ NAMES = sorted(all_recipes())
 FASTEST = min(NAMES, key=lambda name: card(name).seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_checkpoint_is_as_good_as_its_card_says(name):
     """Measured anew from the shipped weights; another processor may round differently, so 1 %."""

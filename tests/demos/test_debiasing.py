@@ -32,6 +32,7 @@ def drawn_shares(mu, logvar, strength, bins):
     return p / p.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "bins"), [(0.0, 10), (0.5, 10), (1.0, 10), (1.0, 40), (0.75, 3)])
 def test_the_draws_are_those_of_the_lab(shown, sessions, strength, bins):
     picture = shown(DEBIASING, strength=strength, bins=bins)
@@ -56,6 +57,7 @@ def test_the_latent_that_is_shown_follows_tone_most(sessions):
     assert prepared.latent == int(np.argmax(correlations))
 
 
+@pytest.mark.slow
 def test_recall_by_group_is_that_of_the_shipped_detectors(shown, sessions):
     images, factors = draw_detection(4000, 3, EVEN)
     dark, turned = factors[:, FACTORS.index("tone")] < 0.5, factors[:, FACTORS.index("yaw")].abs() > 0.45

@@ -58,6 +58,7 @@ def test_more_points_want_a_narrower_bandwidth(session: Session) -> None:
     assert best[1] < best[0]
 
 
+@pytest.mark.slow
 def test_the_truth_is_never_beaten(session: Session) -> None:
     """The best of 60 bandwidths is chosen by the unseen points themselves: too few of them would flatter it."""
     session.reset()

@@ -35,6 +35,7 @@ def others(control) -> list:
     return []
 
 
+@pytest.mark.slow
 def test_it_fits_the_projector(session: Session) -> None:
     picture = session.picture()
     height, width, channels = picture.pixels.shape

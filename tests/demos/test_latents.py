@@ -41,6 +41,7 @@ def test_a_copy_is_what_the_autoencoder_of_that_size_gives(shown):
     assert not contains(shown(BOTTLENECK, size="1"), copy, 3)  # of D = 32
 
 
+@pytest.mark.slow
 def test_the_errors_are_those_of_the_card_and_of_pca(shown, sessions):
     for size in BOTTLENECKS:
         _, error, *_ = numbers(shown(BOTTLENECK, size=str(size)).text)

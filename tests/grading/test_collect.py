@@ -654,6 +654,7 @@ def test_archives_that_are_no_longer_needed_are_closed(tmp_path: Path) -> None:
     assert sum(name.startswith(str(tmp_path)) for name in open_files) <= 4
 
 
+@pytest.mark.slow
 def test_ten_thousand_members_are_found_and_read_soon(tmp_path: Path) -> None:
     archive = pack(tmp_path / "all.zip", [f"Student {n}_{n}_assignsubmission_file_/lab.ipynb" for n in range(10_000)])
     submitted = collect([archive]).submissions

@@ -275,6 +275,7 @@ def lives(pid: int) -> bool:
     return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.slow
 def test_a_grader_that_hangs_is_ended_with_all_it_started(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hand_in(container, {"a.ipynb": MINE})
     fake = container.parent / "bin" / "course"

@@ -311,6 +311,7 @@ def test_points_beyond_the_bins_are_counted_in_the_outer_ones() -> None:
     assert "27 to 29 points: 1" in label
 
 
+@pytest.mark.slow
 def test_ten_thousand_students(tmp_path: Path) -> None:
     summary = ClassSummary(LAB)
     start = time.perf_counter()

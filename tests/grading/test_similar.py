@@ -198,6 +198,7 @@ def test_an_empty_class_and_a_class_of_one() -> None:
     assert similar.groups() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", lab_names())
 def test_stub_and_solution_of_a_lab_are_known(name: str) -> None:
     lab = load(name)
@@ -209,6 +210,7 @@ def test_stub_and_solution_of_a_lab_are_known(name: str) -> None:
             assert set(fingerprint(stub_source(source, entry.item.methods))) <= known[exercise]
 
 
+@pytest.mark.slow
 def test_ten_thousand_students_take_seconds() -> None:
     chance = random.Random(0)
     similar = Similarities()

@@ -57,6 +57,7 @@ def test_only_what_is_needed_is_in_it(stripped: Any) -> None:
     assert f"labs/{lab.name}/probes.py" in files
 
 
+@pytest.mark.slow
 def test_it_works_alone_and_calling_a_solution_names_it(stripped: Any) -> None:
     lab, folder = stripped
     names = [(item.reference.__module__, item.name) for item in exercises(lab) if not item.methods]

@@ -1,4 +1,4 @@
-"""The checks of image translation: every style passes, every mistake is named; and how often chance alone fails a buffer."""
+"""How often chance alone fails a right ImageBuffer."""
 
 import math
 
@@ -6,22 +6,9 @@ import pytest
 import torch
 from scipy import stats
 
-from course.authoring.verify import verify
 from course.checks.diagnose import judge_object
-from course.checks.exercise import Entry, Exercise, Lab
 from course.labs.lab5_translation import checks
 from course.translation import ImageBuffer
-
-EXERCISES = [item for item in checks.ITEMS if isinstance(item, Exercise)]
-LAB = Lab("lab5_translation", "Lab 5", {item.name: Entry(item, 1, 1, 1) for item in EXERCISES})
-
-
-@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 20), marks=pytest.mark.slow)], ids=["1", "20"])
-def test_the_checks_are_sound(seeds: range) -> None:
-    for proof in verify(LAB, seeds):
-        assert proof.problems == (), proof.name
-        assert proof.mistakes >= 5
-        assert proof.styles >= 2
 
 
 def test_a_right_buffer_fails_by_chance_less_than_once_in_a_million() -> None:
@@ -34,6 +21,7 @@ def test_a_right_buffer_fails_by_chance_less_than_once_in_a_million() -> None:
     assert sum(2 * stats.norm.sf(tail) for tail in tails) < 1e-6
 
 
+@pytest.mark.slow
 def test_a_right_buffer_passes_with_every_seed() -> None:
     class Independent(ImageBuffer):
         """A right answer whose coins are not the reference's."""
