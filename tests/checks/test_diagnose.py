@@ -206,13 +206,15 @@ def test_a_mistake_in_each_of_two_methods(notebook: Any) -> None:
     assert report.cause.endswith(f"(This explains only: {report.parts[2].about}.)")
 
 
+@probe()
+def call(candidate: Any, x: Any) -> dict[str, Any]:
+    """Call it."""
+    return {"y": candidate(x)}
+
+
 def test_a_mistake_that_would_cost_more_than_was_wrong_is_not_named() -> None:
     def reference(x: Any) -> Any:
         return x
-
-    @probe()
-    def call(candidate: Any, x: Any) -> dict[str, Any]:
-        return {"y": candidate(x)}
 
     def part(name: str, x: float) -> Part:
         return Part(name, name, call, lambda generator: [{"x": torch.tensor(x)}])
@@ -326,10 +328,6 @@ def test_an_interrupt_that_hits_the_reference_is_no_verdict() -> None:
     def reference(x: Any) -> Any:
         raise KeyboardInterrupt
 
-    @probe()
-    def call(candidate: Any, x: Any) -> dict[str, Any]:
-        return {"y": candidate(x)}
-
     exercise = Exercise(reference, [Part("value", "the value", call, lambda generator: [{"x": 1.0}])], [])
     with pytest.raises(KeyboardInterrupt):
         judge_object(exercise, lambda x: x, seed=0)
@@ -338,10 +336,6 @@ def test_an_interrupt_that_hits_the_reference_is_no_verdict() -> None:
 def test_a_reference_that_fails_is_never_a_right_answer() -> None:
     def reference(x: Any) -> Any:
         raise ValueError("the course's own fault")
-
-    @probe()
-    def call(candidate: Any, x: Any) -> dict[str, Any]:
-        return {"y": candidate(x)}
 
     exercise = Exercise(reference, [Part("value", "the value", call, lambda generator: [{"x": 1.0}])], [])
     with pytest.raises(RuntimeError, match="the reference of reference fails: the course's own fault"):

@@ -1,4 +1,4 @@
-"""How often chance alone fails a right ImageBuffer."""
+"""The checks of image translation: what they know, and how often chance alone fails a right ImageBuffer."""
 
 import math
 
@@ -7,8 +7,16 @@ import torch
 from scipy import stats
 
 from course.checks.diagnose import judge_object
+from course.checks.exercise import Exercise
 from course.labs.lab5_translation import checks
 from course.translation import ImageBuffer
+
+
+def test_each_exercise_knows_many_mistakes_and_more_than_one_style() -> None:
+    for item in checks.ITEMS:
+        if isinstance(item, Exercise):
+            assert len(item.mistakes) >= 5, item.name
+            assert len(item.styles) >= 2, item.name
 
 
 def test_a_right_buffer_fails_by_chance_less_than_once_in_a_million() -> None:
