@@ -36,12 +36,10 @@ class Statement:
     @cached_property
     def source(self) -> str:
         """Return its source, with its decorators. (ast.get_source_segment leaves these out, and is slow.)"""
-        decorators = getattr(self.node, "decorator_list", ())
-        first = min(node.lineno for node in (self.node, *decorators))
+        first = min(node.lineno for node in (self.node, *getattr(self.node, "decorator_list", ())))
         own = self.lines[first - 1 : self.node.end_lineno]
         own[-1] = own[-1][: self.node.end_col_offset]
-        if not decorators:
-            own[0] = own[0][self.node.col_offset :]
+        own[0] = own[0][self.node.col_offset :]  # after the last one's end: they may be the same line
         return b"".join(own).decode()
 
     @cached_property
